@@ -1,0 +1,64 @@
+// SPDX-License-Identifier: Apache-2.0
+#ifndef FUSEDCONV_APP_COMMUNICATOR_HPP
+#define FUSEDCONV_APP_COMMUNICATOR_HPP
+
+#include <mpi.h>
+
+#include <cstdint>
+#include <string>
+#include <vector>
+
+namespace fusedconv::app {
+
+/// MPI from MPI_Init to MPI_Finalize. No status is asked for: MPI's own handler, which is left in
+/// place, ends all ranks with a message where a call fails.
+class MpiSession {
+ public:
+  MpiSession(int& argc, char**& argv);
+  MpiSession(const MpiSession&) = delete;
+  MpiSession& operator=(const MpiSession&) = delete;
+  ~MpiSession();
+};
+
+/// All ranks of the job.
+class Communicator {
+ public:
+  Communicator();
+  Communicator(const Communicator&) = delete;
+  Communicator& operator=(const Communicator&) = delete;
+  ~Communicator();
+
+  int rank() const { return rank_; }
+  int size() const { return size_; }
+  int rank_on_node() const { return rank_on_node_; }
+  int ranks_on_node() const { return ranks_on_node_; }
+  /// The rank that speaks, and reads what all need.
+  bool is_root() const { return rank_ == 0; }
+  MPI_Comm get() const { return MPI_COMM_WORLD; }
+
+  void barrier() const;
+  std::int64_t minimum(std::int64_t value) const;
+  std::int64_t maximum(std::int64_t value) const;
+  std::int64_t sum(std::int64_t value) const;
+  double maximum(double value) const;
+  double sum(double value) const;
+
+  /// Gives all ranks what rank 0 has.
+  void broadcast(void* bytes, std::int64_t count) const;
+  void broadcast(std::string& text) const;
+  void broadcast(std::vector<float>& values) const;
+
+  /// The texts of all ranks, in their order, on rank 0; nothing elsewhere.
+  std::vector<std::string> gather(const std::string& text) const;
+
+ private:
+  int rank_ = 0;
+  int size_ = 1;
+  int rank_on_node_ = 0;
+  int ranks_on_node_ = 1;
+  MPI_Comm node_ = MPI_COMM_NULL;
+};
+
+}  // namespace fusedconv::app
+
+#endif

@@ -1,0 +1,16 @@
+// SPDX-License-Identifier: Apache-2.0
+#ifndef FUSEDCONV_APP_EXIT_CODE_HPP
+#define FUSEDCONV_APP_EXIT_CODE_HPP
+
+namespace fusedconv::app {
+
+enum ExitCode : int {
+  done = 0,
+  failed_while_running = 1,
+  bad_input_or_usage = 2,
+  verification_failed = 3,
+};
+
+}  // namespace fusedconv::app
+
+#endif

@@ -1,0 +1,40 @@
+// SPDX-License-Identifier: Apache-2.0
+#ifndef FUSEDCONV_APP_HDF5_LAYER_FILE_HPP
+#define FUSEDCONV_APP_HDF5_LAYER_FILE_HPP
+
+#include <cstdint>
+#include <fusedconv/shape.hpp>
+#include <string>
+#include <vector>
+
+namespace fusedconv::app::hdf5 {
+
+/// The learnable tensors in host memory; one that is empty stands for its default
+/// (fusedconv::Parameters).
+struct HostParameters {
+  std::vector<float> conv_weight;        ///< (out_channels, in_channels / groups, kH, kW)
+  std::vector<float> conv_bias;          ///< (out_channels)
+  std::vector<float> bias;               ///< (out_channels)
+  std::vector<float> scale;              ///< (out_channels)
+  std::vector<float> group_norm_weight;  ///< (out_channels)
+  std::vector<float> group_norm_bias;    ///< (out_channels)
+};
+
+/// A layer as files describe it; the images stay in the file.
+struct LayerFile {
+  Shape shape;
+  HostParameters parameters;
+  std::int64_t input_element_bytes = 0;  ///< of an element of `input` as it is stored
+};
+
+/// Reads everything but the images, and checks everything.
+/// \param input      file with the dataset `input`
+/// \param parameters file with the learnable tensors, empty for `input` itself. A hyper-parameter
+/// is
+///                   taken from this file's attribute, and where it has none from that of `input`.
+/// \throws InvalidFile naming the file, the object, what was expected and what was found
+LayerFile read_layer_file(const std::string& input, const std::string& parameters);
+
+}  // namespace fusedconv::app::hdf5
+
+#endif

@@ -1,0 +1,57 @@
+// SPDX-License-Identifier: Apache-2.0
+#ifndef FUSEDCONV_APP_JOB_HPP
+#define FUSEDCONV_APP_JOB_HPP
+
+#include <memory>
+#include <optional>
+
+#include "command_line.hpp"
+#include "communicator.hpp"
+#include "computation.hpp"
+#include "hdf5/handle.hpp"
+#include "hdf5/layer_file.hpp"
+#include "hdf5/output_file.hpp"
+#include "partition.hpp"
+#include "report.hpp"
+#include "verify.hpp"
+
+namespace fusedconv::app {
+
+/// One input file to one output file. Needs Kokkos and MPI initialised.
+///
+/// Closing a file that several ranks have open is collective: a job whose run() has thrown on one
+/// rank must not be destroyed before the other ranks are told (MPI_Abort), or it waits for them.
+class Job {
+ public:
+  /// Decides who computes what, in chunks of how many images. Called by all ranks.
+  /// \throws InvalidArgument if an option does not go with the layer
+  Job(const CommandLine& line, const hdf5::LayerFile& layer, const Communicator& communicator);
+
+  /// Reads, computes, writes, and compares if asked to. Called by all ranks.
+  void run();
+  /// After run() has thrown: removes the unfinished output, if it can be.
+  void discard_output() noexcept { output_.discard(); }
+
+  /// Complete on rank 0 alone.
+  const JobReport& report() const { return report_; }
+
+ private:
+  void choose_chunk();
+  void compute_chunks();
+  void finish_output();
+
+  const CommandLine& line_;
+  const hdf5::LayerFile& layer_;
+  const Communicator& communicator_;
+  Options options_;
+  RankReport rank_;
+  JobReport report_;
+  std::unique_ptr<Computation> computation_;
+  std::optional<hdf5::File> input_;
+  hdf5::OutputFile output_;
+  std::optional<Verification> verification_;
+};
+
+}  // namespace fusedconv::app
+
+#endif

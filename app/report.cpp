@@ -1,0 +1,241 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "report.hpp"
+
+#include <algorithm>
+#include <array>
+#include <cstdio>
+#include <ctime>
+#include <fstream>
+#include <nlohmann/json.hpp>
+#include <stdexcept>
+
+#include "version.hpp"
+
+namespace fusedconv::app {
+
+NLOHMANN_DEFINE_TYPE_NON_INTRUSIVE(ImageRange, first, count)
+NLOHMANN_DEFINE_TYPE_NON_INTRUSIVE(MemoryBytes, host, device)
+NLOHMANN_DEFINE_TYPE_NON_INTRUSIVE(Seconds, read, transfer, compute, compute_minimum, write)
+NLOHMANN_DEFINE_TYPE_NON_INTRUSIVE(RankReport, host, processor, device, threads, images, seconds)
+
+namespace {
+
+using nlohmann::json;
+
+std::int64_t read_bytes(const JobReport& report) {
+  return report.shape.input_size() * report.input_element_bytes;
+}
+
+std::int64_t written_bytes(const JobReport& report) {
+  return report.shape.output_size() * static_cast<std::int64_t>(sizeof(float));
+}
+
+/// 0 where nothing was timed.
+double rate(double amount, double seconds) { return seconds > 0 ? amount / seconds : 0; }
+
+double images_per_second(const JobReport& report) {
+  return rate(static_cast<double>(report.shape.batch), report.total_seconds);
+}
+
+double gflops(const JobReport& report) {
+  return rate(report.shape.flops(), report.seconds.compute) * 1e-9;
+}
+
+double gigabytes_per_second(std::int64_t bytes, double seconds) {
+  return rate(static_cast<double>(bytes), seconds) * 1e-9;
+}
+
+template <class... Values>
+std::string format(const char* pattern, Values... values) {
+  std::array<char, 160> text{};
+  std::snprintf(text.data(), text.size(), pattern, values...);
+  return text.data();
+}
+
+std::string place(const RankReport& rank) {
+  if (rank.device >= 0) return "GPU " + std::to_string(rank.device) + ", " + rank.processor;
+  return format("%d thread%s, ", rank.threads, rank.threads == 1 ? "" : "s") + rank.processor;
+}
+
+std::string images_text(const ImageRange& images) {
+  if (images.count == 0) return "no images";
+  if (images.count == 1) return "image " + std::to_string(images.first);
+  return "images " + std::to_string(images.first) + " to " +
+         std::to_string(images.first + images.count - 1);
+}
+
+void print_heading(std::ostream& out, const JobReport& report) {
+  out << "fusedconv_app " << version << " (" << commit << ")\n"
+      << "input      " << report.input << " (" << bytes_text(report.input_file_bytes) << ")\n";
+  if (!report.parameters.empty()) out << "parameters " << report.parameters << '\n';
+  out << "shape      " << to_string(report.shape) << '\n'
+      << "backend    " << report.backend << ", " << report.precision << '\n'
+      << "algorithm  " << report.plan << '\n'
+      << "ranks      " << report.ranks.size() << ", at most " << report.chunk
+      << (report.chunk == 1 ? " image" : " images") << " at a time each\n";
+  for (std::size_t rank = 0; rank < report.ranks.size(); ++rank) {
+    const RankReport& at = report.ranks[rank];
+    out << format("%5zu", rank) << "      " << images_text(at.images) << " on " << at.host << ": "
+        << place(at) << '\n';
+  }
+}
+
+void print_seconds(std::ostream& out, const char* what, double seconds, const std::string& rates) {
+  out << format("%-10s %9.3f s  ", what, seconds) << rates << '\n';
+}
+
+std::string deviation_text(const Deviation& deviation) {
+  std::string text =
+      format("relative L2 error %.3g, maximum error %.3g at (%lld, %lld, %lld, %lld)",
+             deviation.relative_l2, deviation.maximum, static_cast<long long>(deviation.at[0]),
+             static_cast<long long>(deviation.at[1]), static_cast<long long>(deviation.at[2]),
+             static_cast<long long>(deviation.at[3]));
+  if (deviation.unlike_nonfinite > 0) {
+    text += ", " + std::to_string(deviation.unlike_nonfinite) +
+            " elements NaN or infinite where the other is not";
+  }
+  return text;
+}
+
+json json_of(const Shape& shape) {
+  return {{"batch", shape.batch},
+          {"in_channels", shape.in_channels},
+          {"height", shape.height},
+          {"width", shape.width},
+          {"out_channels", shape.out_channels},
+          {"output_height", shape.output_height()},
+          {"output_width", shape.output_width()},
+          {"kernel_size", shape.kernel_size},
+          {"stride", shape.stride},
+          {"padding", shape.padding},
+          {"dilation", shape.dilation},
+          {"groups", shape.groups},
+          {"num_groups", shape.num_groups},
+          {"eps", shape.eps}};
+}
+
+json json_of(const JobReport& report) {
+  json seconds = report.seconds;
+  seconds["total"] = report.total_seconds;
+  json document{{"version", version},
+                {"commit", commit},
+                {"input", report.input},
+                {"input_file_bytes", report.input_file_bytes},
+                {"parameters", report.parameters.empty() ? report.input : report.parameters},
+                {"output", report.output},
+                {"shape", json_of(report.shape)},
+                {"backend", report.backend},
+                {"precision", report.precision},
+                {"algorithm", report.algorithm},
+                {"plan", report.plan},
+                {"chunk", report.chunk},
+                {"repeat", report.repeat},
+                {"memory_bytes", report.memory},
+                {"ranks", report.ranks},
+                {"start_time", report.start_time},
+                {"end_time", report.end_time},
+                {"seconds", seconds},
+                {"images_per_second", images_per_second(report)},
+                {"gflops", gflops(report)},
+                {"read_gbs", gigabytes_per_second(read_bytes(report), report.seconds.read)},
+                {"write_gbs", gigabytes_per_second(written_bytes(report), report.seconds.write)}};
+  if (report.deviation) {
+    document["verification"] = {{"reference", report.reference},
+                                {"relative_l2", report.deviation->relative_l2},
+                                {"maximum", report.deviation->maximum},
+                                {"at", report.deviation->at},
+                                {"unlike_nonfinite", report.deviation->unlike_nonfinite},
+                                {"tolerance", report.tolerance},
+                                {"passed", report.deviation->passes(report.tolerance)}};
+  }
+  return document;
+}
+
+}  // namespace
+
+std::vector<RankReport> gather(const Communicator& communicator, const RankReport& report) {
+  // A host's or a processor's name need not be UTF-8.
+  const std::string text = json(report).dump(-1, ' ', false, json::error_handler_t::replace);
+  std::vector<RankReport> reports;
+  for (const std::string& rank : communicator.gather(text)) {
+    reports.push_back(json::parse(rank).get<RankReport>());
+  }
+  return reports;
+}
+
+std::string processors(const std::vector<RankReport>& ranks) {
+  std::vector<std::string> models;
+  for (const RankReport& rank : ranks) {
+    if (std::find(models.begin(), models.end(), rank.processor) == models.end()) {
+      models.push_back(rank.processor);
+    }
+  }
+  std::string text;
+  for (const std::string& model : models) text += (text.empty() ? "" : ", ") + model;
+  return text;
+}
+
+void print_plan(std::ostream& out, const JobReport& report) {
+  print_heading(out, report);
+  out << "memory     " << bytes_text(report.memory.host) << " of host memory a rank, "
+      << bytes_text(report.free_memory.host) << " free\n";
+  if (report.memory.device > 0) {
+    out << "           " << bytes_text(report.memory.device) << " of device memory a rank, "
+        << bytes_text(report.free_memory.device) << " free\n";
+  }
+  out << "output     " << report.output << " (" << bytes_text(written_bytes(report)) << ")\n"
+      << "dry run: nothing was computed or written" << std::endl;
+}
+
+void print_report(std::ostream& out, const JobReport& report) {
+  const Seconds& seconds = report.seconds;
+  print_heading(out, report);
+  print_seconds(out, "read", seconds.read,
+                format("%.2f GB/s", gigabytes_per_second(read_bytes(report), seconds.read)));
+  if (seconds.transfer > 0) {
+    const std::int64_t bytes = chunk_memory(report.shape, 0, true).host;
+    print_seconds(out, "transfer", seconds.transfer,
+                  format("%.2f GB/s", gigabytes_per_second(bytes, seconds.transfer)));
+  }
+  std::string compute = format("%.1f GFLOP/s", gflops(report));
+  if (report.repeat > 1) {
+    compute += format(", median of %lld, minimum %.3f s", static_cast<long long>(report.repeat),
+                      seconds.compute_minimum);
+  }
+  print_seconds(out, "compute", seconds.compute, compute);
+  print_seconds(out, "write", seconds.write,
+                format("%.2f GB/s", gigabytes_per_second(written_bytes(report), seconds.write)));
+  print_seconds(out, "total", report.total_seconds,
+                format("%.1f images/s, %.2f GB/s read and written", images_per_second(report),
+                       gigabytes_per_second(read_bytes(report) + written_bytes(report),
+                                            report.total_seconds)));
+  if (report.deviation) {
+    out << "verify     " << (report.deviation->passes(report.tolerance) ? "passed" : "FAILED")
+        << format(" (tolerance %g): ", report.tolerance) << deviation_text(*report.deviation)
+        << '\n';
+  }
+  out << "output     " << report.output << " (" << bytes_text(written_bytes(report)) << ")"
+      << std::endl;
+}
+
+std::string verification_failure(const JobReport& report) {
+  return report.output + ": output: expected a relative L2 error to " + report.reference +
+         format(" of at most %g, found ", report.tolerance) + deviation_text(*report.deviation);
+}
+
+void write_report(const std::string& path, const JobReport& report) {
+  std::ofstream file(path);
+  file << json_of(report).dump(2, ' ', false, json::error_handler_t::replace) << std::endl;
+  if (!file) throw std::runtime_error(path + ": could not write the report");
+}
+
+std::string time_text() {
+  const std::time_t now = std::time(nullptr);
+  std::tm fields{};
+  gmtime_r(&now, &fields);
+  std::array<char, 32> text{};
+  std::strftime(text.data(), text.size(), "%Y-%m-%dT%H:%M:%SZ", &fields);
+  return text.data();
+}
+
+}  // namespace fusedconv::app

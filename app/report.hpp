@@ -1,0 +1,87 @@
+// SPDX-License-Identifier: Apache-2.0
+#ifndef FUSEDCONV_APP_REPORT_HPP
+#define FUSEDCONV_APP_REPORT_HPP
+
+#include <cstdint>
+#include <fusedconv/shape.hpp>
+#include <optional>
+#include <ostream>
+#include <string>
+#include <vector>
+
+#include "communicator.hpp"
+#include "memory.hpp"
+#include "partition.hpp"
+#include "verify.hpp"
+
+namespace fusedconv::app {
+
+/// Seconds that a rank spent; of a job, the most that any rank spent.
+struct Seconds {
+  double read = 0;
+  double transfer = 0;         ///< to and from a device's own memory
+  double compute = 0;          ///< sum over chunks of the median of the repetitions
+  double compute_minimum = 0;  ///< sum over chunks of the minimum of the repetitions
+  double write = 0;
+};
+
+/// Where a rank computes what.
+struct RankReport {
+  std::string host;
+  std::string processor;
+  int device = -1;  ///< number of the GPU on its node; -1 for the host
+  int threads = 0;  ///< of a host backend
+  ImageRange images;
+  Seconds seconds;
+};
+
+struct JobReport {
+  std::string input;
+  std::int64_t input_file_bytes = 0;
+  std::int64_t input_element_bytes = 0;
+  std::string parameters;
+  std::string output;
+  Shape shape;
+  std::string backend;
+  std::string precision;
+  std::string algorithm;
+  std::string plan;  ///< algorithm and tile, in words
+  std::int64_t chunk = 0;
+  std::int64_t repeat = 1;
+  MemoryBytes memory;       ///< of a rank, for a chunk
+  MemoryBytes free_memory;  ///< of rank 0's node and device, before the job took any
+  std::vector<RankReport> ranks;
+  Seconds seconds;
+  double total_seconds = 0;
+  std::string start_time;  ///< ISO 8601
+  std::string end_time;
+  std::optional<Deviation> deviation;
+  std::string reference;
+  double tolerance = 0;
+};
+
+/// The reports of all ranks, in their order, on rank 0; nothing elsewhere.
+std::vector<RankReport> gather(const Communicator& communicator, const RankReport& report);
+
+/// The processors of some ranks, each model once.
+std::string processors(const std::vector<RankReport>& ranks);
+
+/// What will be done: shapes, partition, algorithm, memory.
+void print_plan(std::ostream& out, const JobReport& report);
+
+/// What was done, and how fast.
+void print_report(std::ostream& out, const JobReport& report);
+
+/// A sentence for an output that is too far from its reference.
+std::string verification_failure(const JobReport& report);
+
+/// What was done, and how fast, as JSON.
+/// \throws std::runtime_error if the file cannot be written
+void write_report(const std::string& path, const JobReport& report);
+
+/// The time now, in UTC: "2025-01-31T23:59:59Z".
+std::string time_text();
+
+}  // namespace fusedconv::app
+
+#endif

@@ -1,0 +1,39 @@
+// SPDX-License-Identifier: Apache-2.0
+#ifndef FUSEDCONV_OPTIONS_HPP
+#define FUSEDCONV_OPTIONS_HPP
+
+#include <string_view>
+
+namespace fusedconv {
+
+/// How the convolution is computed.
+enum class Algorithm {
+  automatic,  ///< the library chooses by shape and execution space
+  direct,     ///< register-tiled direct convolution in plain Kokkos
+  gemm,       ///< im2col in a bounded workspace and KokkosBlas::gemm; needs Kokkos Kernels
+};
+
+/// Arithmetic of the convolution.
+enum class Precision {
+  fp32,  ///< float32-accurate; never TF32 behind the caller's back
+};
+
+struct Options {
+  Algorithm algorithm = Algorithm::automatic;
+  Precision precision = Precision::fp32;
+};
+
+/// "auto", "direct", "gemm".
+std::string_view to_string(Algorithm algorithm);
+/// "fp32".
+std::string_view to_string(Precision precision);
+
+/// The inverse of to_string. \throws InvalidArgument with the names there are
+Algorithm algorithm_from_string(std::string_view name);
+
+/// Whether this build of the library has the algorithm.
+bool is_available(Algorithm algorithm);
+
+}  // namespace fusedconv
+
+#endif

@@ -1,0 +1,234 @@
+// SPDX-License-Identifier: Apache-2.0
+#ifndef FUSEDCONV_SRC_LAYER_IMPLEMENTATION_HPP
+#define FUSEDCONV_SRC_LAYER_IMPLEMENTATION_HPP
+
+#include "allocate.hpp"
+#include "channel_parameters.hpp"
+#include "convolution/direct.hpp"
+#include "moments.hpp"
+#include "normalize.hpp"
+#ifdef FUSEDCONV_HAVE_KOKKOS_KERNELS
+#include "convolution/gemm.hpp"
+#endif
+
+#include <Kokkos_Core.hpp>
+#include <Kokkos_Profiling_ScopedRegion.hpp>
+#include <array>
+#include <cstdint>
+#include <fusedconv/error.hpp>
+#include <fusedconv/layer.hpp>
+#include <string>
+#include <type_traits>
+#include <utility>
+#include <variant>
+
+namespace fusedconv {
+namespace detail {
+
+// The plans there are and, at the same place in its list, the convolution that carries each out.
+#ifdef FUSEDCONV_HAVE_KOKKOS_KERNELS
+template <class ExecutionSpace>
+using ConvolutionPlan = std::variant<DirectPlan<ExecutionSpace>, GemmPlan>;
+template <class ExecutionSpace>
+using Convolution = std::variant<Direct<ExecutionSpace>, Gemm<ExecutionSpace>>;
+#else
+template <class ExecutionSpace>
+using ConvolutionPlan = std::variant<DirectPlan<ExecutionSpace>>;
+template <class ExecutionSpace>
+using Convolution = std::variant<Direct<ExecutionSpace>>;
+#endif
+
+template <class ExecutionSpace>
+ConvolutionPlan<ExecutionSpace> plan_convolution(const Shape& shape, const Options& options) {
+#ifdef FUSEDCONV_HAVE_KOKKOS_KERNELS
+  if (options.algorithm == Algorithm::gemm) return GemmPlan(shape);
+#else
+  if (options.algorithm == Algorithm::gemm) {
+    throw InvalidArgument("algorithm", "auto or direct, since this build has no Kokkos Kernels",
+                          "gemm");
+  }
+#endif
+  return DirectPlan<ExecutionSpace>(shape);
+}
+
+template <class ExecutionSpace>
+Convolution<ExecutionSpace> make_convolution(
+    const ExecutionSpace& exec, const ConvolutionPlan<ExecutionSpace>& plan,
+    const typename Direct<ExecutionSpace>::Weight& weight) {
+#ifdef FUSEDCONV_HAVE_KOKKOS_KERNELS
+  if (const auto* const gemm = std::get_if<GemmPlan>(&plan)) {
+    return Gemm<ExecutionSpace>(exec, *gemm, weight);
+  }
+#endif
+  return Direct<ExecutionSpace>(exec, std::get<DirectPlan<ExecutionSpace>>(plan), weight);
+}
+
+template <class ExecutionSpace>
+TileGrid tiles_of(const ConvolutionPlan<ExecutionSpace>& plan) {
+  return std::visit([](const auto& p) { return p.tiles; }, plan);
+}
+
+/// The public view of a plan.
+template <class ExecutionSpace>
+Plan describe(const Shape& shape, const ConvolutionPlan<ExecutionSpace>& plan) {
+  Plan result;
+  std::int64_t convolution_bytes = 0;
+  std::visit(
+      [&](const auto& p) {
+        using PlanType = std::decay_t<decltype(p)>;
+        result.description = p.description();
+        if constexpr (std::is_same_v<PlanType, DirectPlan<ExecutionSpace>>) {
+          result.algorithm = Algorithm::direct;
+          convolution_bytes = Direct<ExecutionSpace>::workspace_bytes(p);
+        }
+#ifdef FUSEDCONV_HAVE_KOKKOS_KERNELS
+        if constexpr (std::is_same_v<PlanType, GemmPlan>) {
+          result.algorithm = Algorithm::gemm;
+          convolution_bytes = Gemm<ExecutionSpace>::workspace_bytes(p);
+        }
+#endif
+      },
+      plan);
+  const auto bytes_of = [](std::size_t size) { return static_cast<std::int64_t>(size); };
+  result.workspace_bytes = convolution_bytes +
+                           shape.batch * shape.out_channels *
+                               tiles_of<ExecutionSpace>(plan).size() *
+                               bytes_of(sizeof(PartialMoments)) +
+                           shape.batch * shape.num_groups * bytes_of(sizeof(Statistics)) +
+                           4 * shape.out_channels * bytes_of(sizeof(float));
+  return result;
+}
+
+inline std::string extents_in_words(const std::array<std::int64_t, 4>& extents) {
+  std::string words = "extents (";
+  for (std::size_t i = 0; i < extents.size(); ++i) {
+    words += (i == 0 ? "" : ", ") + std::to_string(extents[i]);
+  }
+  return words + ")";
+}
+
+template <class ViewType>
+void require_extents(const std::string& name, const ViewType& view,
+                     const std::array<std::int64_t, 4>& expected) {
+  std::array<std::int64_t, 4> found{};
+  for (std::size_t i = 0; i < found.size(); ++i) {
+    found[i] = static_cast<std::int64_t>(view.extent(i));
+  }
+  if (found != expected) {
+    throw InvalidArgument(name, extents_in_words(expected), extents_in_words(found));
+  }
+}
+
+template <class MemorySpace>
+void require_matching(const Shape& shape, const Parameters<MemorySpace>& parameters) {
+  require_extents("conv.weight", parameters.conv_weight,
+                  {shape.out_channels, shape.in_channels_per_group(), shape.kernel_size[0],
+                   shape.kernel_size[1]});
+  const auto require_channels = [&shape](const char* name, const auto& vector) {
+    if (vector.data() != nullptr &&
+        static_cast<std::int64_t>(vector.extent(0)) != shape.out_channels) {
+      throw InvalidArgument(name, "extents (" + std::to_string(shape.out_channels) + ")",
+                            "extents (" + std::to_string(vector.extent(0)) + ")");
+    }
+  };
+  require_channels("conv.bias", parameters.conv_bias);
+  require_channels("bias", parameters.bias);
+  require_channels("scale", parameters.scale);
+  require_channels("group_norm.weight", parameters.group_norm_weight);
+  require_channels("group_norm.bias", parameters.group_norm_bias);
+}
+
+}  // namespace detail
+
+template <class ExecutionSpace>
+class Layer<ExecutionSpace>::Implementation {
+ public:
+  Implementation(const ExecutionSpace& exec, const Shape& shape,
+                 const detail::ConvolutionPlan<ExecutionSpace>& convolution_plan,
+                 const Parameters<memory_space>& parameters)
+      : shape_(shape),
+        plan_(detail::describe<ExecutionSpace>(shape, convolution_plan)),
+        tiles_(detail::tiles_of<ExecutionSpace>(convolution_plan)),
+        channels_(detail::pack_channel_parameters(exec, parameters, shape.out_channels)),
+        convolution_(detail::make_convolution(exec, convolution_plan, parameters.conv_weight)),
+        partial_(detail::allocate<detail::PartialMomentsView<ExecutionSpace>>(
+            exec, "partial moments", shape.batch, shape.out_channels, tiles_.size())),
+        statistics_(detail::allocate<detail::StatisticsView<ExecutionSpace>>(
+            exec, "statistics", shape.batch, shape.num_groups)) {
+    detail::reserve_team_scratch(exec, sizeof(double));
+    exec.fence("fusedconv::Layer: the caller's parameters are free again");
+  }
+
+  void run(const ExecutionSpace& exec, const Input& x, const Output& y) const {
+    const std::int64_t images = static_cast<std::int64_t>(x.extent(0));
+    if (images < 1 || images > shape_.batch) {
+      throw InvalidArgument("x", "1 to " + std::to_string(shape_.batch) + " images",
+                            std::to_string(images));
+    }
+    detail::require_extents("x", x, {images, shape_.in_channels, shape_.height, shape_.width});
+    detail::require_extents(
+        "y", y, {images, shape_.out_channels, shape_.output_height(), shape_.output_width()});
+    const detail::Epilogue<ExecutionSpace> epilogue{channels_.bias, channels_.scale};
+    const detail::FirstPass<ExecutionSpace> pass{x.data(), y.data(), images, partial_};
+    std::visit([&](const auto& convolution) { convolution(exec, epilogue, pass); }, convolution_);
+    detail::merge_and_normalize(exec, images, tiles_, partial_, statistics_,
+                                channels_.group_norm_weight, channels_.group_norm_bias, shape_.eps,
+                                y.data());
+  }
+
+  const Shape& shape() const { return shape_; }
+  const Plan& plan() const { return plan_; }
+
+ private:
+  Shape shape_;
+  Plan plan_;
+  detail::TileGrid tiles_;
+  detail::ChannelParameters<ExecutionSpace> channels_;
+  detail::Convolution<ExecutionSpace> convolution_;
+  detail::PartialMomentsView<ExecutionSpace> partial_;
+  detail::StatisticsView<ExecutionSpace> statistics_;
+};
+
+template <class ExecutionSpace>
+Layer<ExecutionSpace>::Layer(const ExecutionSpace& exec, const Shape& shape,
+                             const Parameters<memory_space>& parameters, const Options& options) {
+  const Kokkos::Profiling::ScopedRegion region("fusedconv::Layer::Layer");
+  shape.validate();
+  detail::require_matching(shape, parameters);
+  implementation_ = std::make_shared<const Implementation>(
+      exec, shape, detail::plan_convolution<ExecutionSpace>(shape, options), parameters);
+}
+
+template <class ExecutionSpace>
+Plan Layer<ExecutionSpace>::plan(const Shape& shape, const Options& options) {
+  shape.validate();
+  return detail::describe<ExecutionSpace>(shape,
+                                          detail::plan_convolution<ExecutionSpace>(shape, options));
+}
+
+template <class ExecutionSpace>
+const Shape& Layer<ExecutionSpace>::shape() const {
+  return implementation_->shape();
+}
+
+template <class ExecutionSpace>
+const Plan& Layer<ExecutionSpace>::plan() const {
+  return implementation_->plan();
+}
+
+template <class ExecutionSpace>
+void Layer<ExecutionSpace>::check_contiguous(const char* name, bool contiguous) {
+  if (!contiguous) {
+    throw InvalidArgument(name, "a contiguous View", "a View with gaps between its elements");
+  }
+}
+
+template <class ExecutionSpace>
+void Layer<ExecutionSpace>::run(const ExecutionSpace& exec, const Input& x, const Output& y) const {
+  const Kokkos::Profiling::ScopedRegion region("fusedconv::Layer::run");
+  implementation_->run(exec, x, y);
+}
+
+}  // namespace fusedconv
+
+#endif

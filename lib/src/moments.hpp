@@ -1,0 +1,76 @@
+// SPDX-License-Identifier: Apache-2.0
+#ifndef FUSEDCONV_SRC_MOMENTS_HPP
+#define FUSEDCONV_SRC_MOMENTS_HPP
+
+#include <Kokkos_Core.hpp>
+#include <cstdint>
+
+namespace fusedconv::detail {
+
+/// Mean and sum of squared deviations of the activations of one channel in one tile; their number
+/// follows from the tile.
+struct PartialMoments {
+  double mean;
+  double m2;
+};
+
+/// (image, channel, tile)
+template <class ExecutionSpace>
+using PartialMomentsView =
+    Kokkos::View<PartialMoments***, Kokkos::LayoutRight, typename ExecutionSpace::memory_space>;
+
+/// Number, mean and sum of squared deviations of a set of values.
+struct Moments {
+  double count = 0;
+  double mean = 0;
+  double m2 = 0;
+
+  /// Adds a disjoint set. Chan, Golub and LeVeque (1979), "Updating formulae and a pairwise
+  /// algorithm for computing sample variances"; exact where both means are equal.
+  KOKKOS_INLINE_FUNCTION void merge(const Moments& other) {
+    if (other.count == 0) return;
+    const double total = count + other.count;
+    const double delta = other.mean - mean;
+    const double share = other.count / total;
+    m2 += other.m2 + delta * delta * count * share;
+    mean += delta * share;
+    if (count == 0) mean = other.mean;
+    count = total;
+  }
+};
+
+/// The cut of an output plane into tiles whose partial moments are kept. It depends on the shape
+/// alone, so that every division of the work merges the same partial moments in the same order.
+struct TileGrid {
+  std::int64_t height = 1;  ///< rows of the plane
+  std::int64_t width = 1;   ///< columns of the plane
+  std::int64_t tile_height = 1;
+  std::int64_t tile_width = 1;
+
+  KOKKOS_INLINE_FUNCTION std::int64_t tiles_down() const {
+    return (height + tile_height - 1) / tile_height;
+  }
+  KOKKOS_INLINE_FUNCTION std::int64_t tiles_across() const {
+    return (width + tile_width - 1) / tile_width;
+  }
+  KOKKOS_INLINE_FUNCTION std::int64_t size() const { return tiles_down() * tiles_across(); }
+  KOKKOS_INLINE_FUNCTION std::int64_t first_row(std::int64_t tile) const {
+    return tile / tiles_across() * tile_height;
+  }
+  KOKKOS_INLINE_FUNCTION std::int64_t first_column(std::int64_t tile) const {
+    return tile % tiles_across() * tile_width;
+  }
+  KOKKOS_INLINE_FUNCTION std::int64_t rows(std::int64_t tile) const {
+    return Kokkos::min(tile_height, height - first_row(tile));
+  }
+  KOKKOS_INLINE_FUNCTION std::int64_t columns(std::int64_t tile) const {
+    return Kokkos::min(tile_width, width - first_column(tile));
+  }
+  KOKKOS_INLINE_FUNCTION std::int64_t count(std::int64_t tile) const {
+    return rows(tile) * columns(tile);
+  }
+};
+
+}  // namespace fusedconv::detail
+
+#endif

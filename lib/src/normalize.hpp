@@ -1,0 +1,164 @@
+// SPDX-License-Identifier: Apache-2.0
+#ifndef FUSEDCONV_SRC_NORMALIZE_HPP
+#define FUSEDCONV_SRC_NORMALIZE_HPP
+
+#include <Kokkos_Core.hpp>
+#include <cstdint>
+
+#include "moments.hpp"
+#include "team.hpp"
+
+namespace fusedconv::detail {
+
+/// What normalising needs of one (image, group).
+struct Statistics {
+  double mean;
+  double inverse_deviation;  ///< 1 / sqrt(variance + eps)
+};
+
+/// (image, group)
+template <class ExecutionSpace>
+using StatisticsView =
+    Kokkos::View<Statistics**, Kokkos::LayoutRight, typename ExecutionSpace::memory_space>;
+
+/// Merges the partial moments of each (image, group) in a fixed order; one team each.
+///
+/// Chan's formula for many sets at once: the mean first, relative to one of the means so that equal
+/// means stay exact, then the squared deviations about it.
+template <class ExecutionSpace>
+struct MergeMoments {
+  using Team = typename Kokkos::TeamPolicy<ExecutionSpace>::member_type;
+
+  PartialMomentsView<ExecutionSpace> partial;
+  StatisticsView<ExecutionSpace> statistics;
+  TileGrid tiles;
+  std::int64_t channels_per_group;
+  double eps;
+
+  KOKKOS_FUNCTION void operator()(const Team& team, const std::int64_t item) const {
+    const std::int64_t groups = statistics.extent(1);
+    const std::int64_t image = item / groups;
+    const std::int64_t group = item % groups;
+    const std::int64_t tile_count = tiles.size();
+    const PartialMoments* const first = &partial(image, group * channels_per_group, 0);
+    const std::int64_t entries = channels_per_group * tile_count;
+    const double count = static_cast<double>(channels_per_group * tiles.height * tiles.width);
+    const double pivot = first->mean;
+
+    double shifted_sum = 0;
+    Kokkos::parallel_reduce(
+        Kokkos::TeamThreadRange(team, entries),
+        [&](const std::int64_t i, double& sum) {
+          sum += static_cast<double>(tiles.count(i % tile_count)) * (first[i].mean - pivot);
+        },
+        shifted_sum);
+    const double mean = pivot + shifted_sum / count;
+
+    double m2 = 0;
+    Kokkos::parallel_reduce(
+        Kokkos::TeamThreadRange(team, entries),
+        [&](const std::int64_t i, double& sum) {
+          const double delta = first[i].mean - mean;
+          sum += first[i].m2 + static_cast<double>(tiles.count(i % tile_count)) * delta * delta;
+        },
+        m2);
+    Kokkos::single(Kokkos::PerTeam(team), [&]() {
+      statistics(image, group) = {mean, 1.0 / Kokkos::sqrt(m2 / count + eps)};
+    });
+  }
+};
+
+/// y = (s - mean) / sqrt(variance + eps) * weight + bias in place; a team for each piece of a
+/// plane.
+template <class ExecutionSpace>
+struct Normalize {
+  using Team = typename Kokkos::TeamPolicy<ExecutionSpace>::member_type;
+  using Vector =
+      Kokkos::View<const float*, Kokkos::LayoutRight, typename ExecutionSpace::memory_space>;
+
+  static constexpr std::int64_t piece = 8192;
+
+  float* y;
+  StatisticsView<ExecutionSpace> statistics;
+  Vector weight;
+  Vector bias;
+  std::int64_t channels;
+  std::int64_t channels_per_group;
+  std::int64_t plane_size;
+  std::int64_t pieces_per_plane;
+
+  KOKKOS_FUNCTION void operator()(const Team& team, const std::int64_t item) const {
+    const std::int64_t plane = item / pieces_per_plane;
+    const std::int64_t begin = item % pieces_per_plane * piece;
+    const std::int64_t left = plane_size - begin;
+    const std::int64_t length = left < piece ? left : piece;
+    const std::int64_t channel = plane % channels;
+    const Statistics s = statistics(plane / channels, channel / channels_per_group);
+    // Subtracting before multiplying is what keeps constant planes exact and far means accurate.
+    const float mean = static_cast<float>(s.mean);
+    const float factor = static_cast<float>(s.inverse_deviation * weight(channel));
+    const float offset = bias(channel);
+    float* const values = y + plane * plane_size + begin;
+    if constexpr (runs_on_host<ExecutionSpace>) {
+      for (std::int64_t i = 0; i < length; ++i) values[i] = (values[i] - mean) * factor + offset;
+    } else {
+      normalize_on_device(team, values, static_cast<int>(length), mean, factor, offset);
+    }
+  }
+
+  /// Words of 16 bytes between the unaligned ends, and all loads of a thread's batch under way
+  /// before the first store.
+  KOKKOS_FUNCTION static void normalize_on_device(const Team& team, float* values, int length,
+                                                  float mean, float factor, float offset) {
+    struct alignas(16) Four {
+      float value[4];
+    };
+    constexpr int batch = 4;
+    const int misaligned =
+        static_cast<int>(reinterpret_cast<std::uintptr_t>(values) / sizeof(float) % 4);
+    const int head = Kokkos::min(length, (4 - misaligned) % 4);
+    const int words = (length - head) / 4;
+    auto* const aligned = reinterpret_cast<Four*>(values + head);
+    const int rank = team.team_rank();
+    const int stride = team.team_size();
+    for (int first = rank; first < words; first += batch * stride) {
+      Four word[batch];
+      for (int b = 0; b < batch; ++b) {
+        if (first + b * stride < words) word[b] = aligned[first + b * stride];
+      }
+      for (int b = 0; b < batch; ++b) {
+        for (float& value : word[b].value) value = (value - mean) * factor + offset;
+        if (first + b * stride < words) aligned[first + b * stride] = word[b];
+      }
+    }
+    const int ends = length - 4 * words;
+    if (rank < ends) {
+      float& value = values[rank < head ? rank : 4 * words + rank];
+      value = (value - mean) * factor + offset;
+    }
+  }
+};
+
+/// Second half of GroupNorm: merges the moments of `images` images and normalises y in place.
+template <class ExecutionSpace>
+void merge_and_normalize(const ExecutionSpace& exec, std::int64_t images, const TileGrid& tiles,
+                         const PartialMomentsView<ExecutionSpace>& partial,
+                         const StatisticsView<ExecutionSpace>& statistics,
+                         const typename Normalize<ExecutionSpace>::Vector& weight,
+                         const typename Normalize<ExecutionSpace>::Vector& bias, double eps,
+                         float* y) {
+  const std::int64_t channels = partial.extent(1);
+  const std::int64_t groups = statistics.extent(1);
+  const std::int64_t plane_size = tiles.height * tiles.width;
+  const std::int64_t pieces =
+      (plane_size + Normalize<ExecutionSpace>::piece - 1) / Normalize<ExecutionSpace>::piece;
+  for_each_team("fusedconv::merge_moments", exec, images * groups,
+                MergeMoments<ExecutionSpace>{partial, statistics, tiles, channels / groups, eps});
+  for_each_team("fusedconv::normalize", exec, images * channels * pieces,
+                Normalize<ExecutionSpace>{y, statistics, weight, bias, channels, channels / groups,
+                                          plane_size, pieces});
+}
+
+}  // namespace fusedconv::detail
+
+#endif
