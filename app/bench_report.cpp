@@ -8,6 +8,9 @@
 #include <nlohmann/json.hpp>
 #include <stdexcept>
 
+#include "shape_json.hpp"
+#include "version.hpp"
+
 namespace fusedconv::app {
 
 namespace {
@@ -72,9 +75,14 @@ void print_bench_report(std::ostream& out, const BenchReport& report) {
 }
 
 void write_bench_report(const std::string& path, const BenchReport& report) {
-  const nlohmann::ordered_json document{{"shape", report.shape_name},
+  const nlohmann::ordered_json document{{"version", version},
+                                        {"commit", commit},
+                                        {"shape", report.shape_name},
                                         {"n", report.shape.batch},
+                                        {"sizes", shape_json(report.shape)},
                                         {"backend", report.backend},
+                                        {"processor", report.processor},
+                                        {"threads", report.threads},
                                         {"algorithm", to_string(report.algorithm)},
                                         {"precision", to_string(report.precision)},
                                         {"median_ms", report.timing.median * 1e3},

@@ -9,6 +9,7 @@
 #include <nlohmann/json.hpp>
 #include <stdexcept>
 
+#include "shape_json.hpp"
 #include "version.hpp"
 
 namespace fusedconv::app {
@@ -97,23 +98,6 @@ std::string deviation_text(const Deviation& deviation) {
   return text;
 }
 
-json json_of(const Shape& shape) {
-  return {{"batch", shape.batch},
-          {"in_channels", shape.in_channels},
-          {"height", shape.height},
-          {"width", shape.width},
-          {"out_channels", shape.out_channels},
-          {"output_height", shape.output_height()},
-          {"output_width", shape.output_width()},
-          {"kernel_size", shape.kernel_size},
-          {"stride", shape.stride},
-          {"padding", shape.padding},
-          {"dilation", shape.dilation},
-          {"groups", shape.groups},
-          {"num_groups", shape.num_groups},
-          {"eps", shape.eps}};
-}
-
 json json_of(const JobReport& report) {
   json seconds = report.seconds;
   seconds["total"] = report.total_seconds;
@@ -123,7 +107,7 @@ json json_of(const JobReport& report) {
                 {"input_file_bytes", report.input_file_bytes},
                 {"parameters", report.parameters.empty() ? report.input : report.parameters},
                 {"output", report.output},
-                {"shape", json_of(report.shape)},
+                {"shape", shape_json(report.shape)},
                 {"backend", report.backend},
                 {"precision", report.precision},
                 {"algorithm", report.algorithm},

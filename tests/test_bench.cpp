@@ -26,20 +26,23 @@ TEST(BenchProgram, JsonHoldsTheFiguresOfEveryBackend) {
     SCOPED_TRACE(backend);
     const TemporaryDirectory directory;
     const std::string path = directory.file("bench.json");
-    const ProgramResult result = run_program(
-        FUSEDCONV_BENCH " --shape tiny --n 3 --repeat 4 --backend " + backend + " --json " + path);
+    const ProgramResult result =
+        run_program(FUSEDCONV_BENCH " --shape tiny --n 3 --repeat 4 --algorithm direct --backend " +
+                    backend + " --json " + path);
     ASSERT_EQ(result.exit_code, 0) << result.output;
     const ordered_json json = read_json(path);
 
     std::vector<std::string> keys;
     for (const auto& [key, value] : json.items()) keys.push_back(key);
-    EXPECT_EQ(keys,
-              (std::vector<std::string>{"shape", "n", "backend", "algorithm", "precision",
-                                        "median_ms", "min_ms", "max_ms", "gflops", "fma_gflops",
-                                        "copy_gbs", "floor_ms", "time_over_floor"}));
+    EXPECT_EQ(keys, (std::vector<std::string>{
+                        "version", "commit", "shape", "n", "sizes", "backend", "processor",
+                        "threads", "algorithm", "precision", "median_ms", "min_ms", "max_ms",
+                        "gflops", "fma_gflops", "copy_gbs", "floor_ms", "time_over_floor"}));
     EXPECT_EQ(json.at("shape"), "tiny");
     EXPECT_EQ(json.at("n"), 3);
     EXPECT_EQ(json.at("backend"), backend);
+    EXPECT_FALSE(json.at("processor").get<std::string>().empty());
+    EXPECT_GE(json.at("threads").get<int>(), 0);
     EXPECT_EQ(json.at("algorithm"), "direct");
     EXPECT_EQ(json.at("precision"), "fp32");
 
@@ -76,13 +79,29 @@ TEST(BenchProgram, OtherSizesThanTheNamedShapesAreSaid) {
   EXPECT_EQ(read_json(path).at("shape"), "1x3x20x16 -> 1x8x18x14, kernel 3x3, 4 groups");
 }
 
+TEST(BenchProgram, JsonHoldsEverySizeOfTheLayer) {
+  const TemporaryDirectory directory;
+  const std::string path = directory.file("bench.json");
+  const ProgramResult result =
+      run_program(FUSEDCONV_BENCH
+                  " --n 2 --cin 6 --h 20 --w 16 --cout 4 --kernel 5 3 --stride 2 1 --padding 1 0"
+                  " --dilation 1 2 --groups 2 --num-groups 4 --repeat 1 --json " +
+                  path);
+  ASSERT_EQ(result.exit_code, 0) << result.output;
+  EXPECT_EQ(read_json(path).at("sizes"), ordered_json::parse(R"({
+    "batch": 2, "in_channels": 6, "height": 20, "width": 16, "out_channels": 4,
+    "output_height": 9, "output_width": 12,
+    "kernel_size": [5, 3], "stride": [2, 1], "padding": [1, 0], "dilation": [1, 2],
+    "groups": 2, "num_groups": 4, "eps": 1e-5})"));
+}
+
 TEST(BenchProgram, BadUsageIsTold) {
   const struct {
     const char* options;
     const char* object;  ///< what the message must name
   } cases[] = {{"--shape huge", "--shape"},
                {"--backend abacus", "backend"},
-               {"--algorithm winograd", "algorithm"},
+               {"--algorithm fft", "algorithm"},
                {"--repeat 0", "--repeat"},
                {"--n -1", "input number of images"}};
   for (const auto& [options, object] : cases) {
