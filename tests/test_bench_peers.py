@@ -1,0 +1,294 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Tests of scripts/bench_peers.py that need no peer: FUSEDCONV_BENCH names a fusedconv_bench."""
+
+import contextlib
+import datetime
+import io
+import json
+import os
+import stat
+import statistics
+import subprocess
+import sys
+import tempfile
+import textwrap
+import unittest
+from pathlib import Path
+
+SCRIPTS = Path(__file__).resolve().parent.parent / "scripts"
+sys.path.insert(0, str(SCRIPTS))
+
+import bench_peers
+
+BENCH = Path(os.environ["FUSEDCONV_BENCH"])
+
+
+def run_script(arguments, bench=BENCH, stubs=None):
+    """Runs the script where no package is installed but the modules in the directory `stubs`."""
+    environment = {**os.environ, "PYTHONPATH": str(stubs or "")}
+    return subprocess.run(
+        [sys.executable, "-B", "-S", str(SCRIPTS / "bench_peers.py"), "--bench", str(bench),
+         *map(str, arguments)], capture_output=True, text=True, env=environment, timeout=300)
+
+
+def report(median_ms, floor_ms):
+    """What fusedconv_bench writes, as far as the script uses it."""
+    return {"version": "1.2.3", "commit": "abc", "shape": "tiny", "n": 2,
+            "sizes": {"batch": 2, "in_channels": 3, "height": 16, "width": 16, "out_channels": 8,
+                      "output_height": 14, "output_width": 14, "kernel_size": [3, 3],
+                      "stride": [1, 1], "padding": [0, 0], "dilation": [1, 1], "groups": 1,
+                      "num_groups": 4, "eps": 1e-5},
+            "backend": "openmp", "processor": "Abacus", "threads": 2, "algorithm": "direct",
+            "precision": "fp32", "median_ms": median_ms, "min_ms": 0.5 * median_ms,
+            "max_ms": 2 * median_ms, "floor_ms": floor_ms}
+
+
+def figures_of_two_shapes():
+    """document() of an eager peer that is measured and one that fails; ONNX Runtime is missing."""
+    def rounds(*medians):
+        return [{"median_ms": ms, "min_ms": 0.5 * ms, "max_ms": 2 * ms} for ms in medians]
+
+    settings = bench_peers.Settings(BENCH, "openmp", 2, 3, 5, ("eager",),
+                                    {"onnxruntime": ("onnx",)})
+    measured = [bench_peers.Program("fusedconv", rounds(2, 4, 3)),
+                bench_peers.Program("eager", rounds(30, 10, 24), relative_l2_error=2.5e-7)]
+    failed = [bench_peers.Program("fusedconv", rounds(8, 8, 8)),
+              bench_peers.Program("eager", rounds(30), failure="out of memory")]
+    results = [bench_peers.Result("tiny, N=2", report(3, 1.5), measured, [1.5, 1, 2]),
+               bench_peers.Result("huge, N=9", report(8, 4), failed, [4, 4, 4])]
+    date = datetime.datetime(2026, 1, 2, 3, 4, 5, tzinfo=datetime.timezone.utc)
+    return bench_peers.document(settings, results, {"torch": "9.8"}, date)
+
+
+class Figures(unittest.TestCase):
+    def test_rounds_become_the_median_of_medians_and_the_extremes_of_all(self):
+        rounds = [{"median_ms": 5, "min_ms": 4, "max_ms": 9},
+                  {"median_ms": 3, "min_ms": 1, "max_ms": 6},
+                  {"median_ms": 4, "min_ms": 2, "max_ms": 30}]
+        self.assertEqual(bench_peers.over_rounds(rounds),
+                         {"median_ms": 4, "min_ms": 1, "max_ms": 30})
+        self.assertEqual(bench_peers.over_rounds(rounds[:2])["median_ms"], 4)
+
+    def test_document_holds_times_ratios_and_what_could_not_be_measured(self):
+        figures = json.loads(json.dumps(figures_of_two_shapes()))
+        self.assertEqual(figures["date"], "2026-01-02T03:04:05+00:00")
+        self.assertEqual(figures["versions"], {"fusedconv": "1.2.3 (abc)", "torch": "9.8"})
+        self.assertEqual(figures["not_installed"], {"onnxruntime": ["onnx"]})
+        measured, failed = figures["shapes"]
+        self.assertEqual(measured["sizes"], report(1, 1)["sizes"])
+        self.assertEqual(measured["floor_ms"], 1.5)
+        ours, eager = measured["programs"]
+        self.assertEqual((ours["median_ms"], ours["min_ms"], ours["max_ms"]), (3, 1, 8))
+        self.assertEqual((ours["ratio"], ours["time_over_floor"]), (1, 2))
+        self.assertEqual((eager["median_ms"], eager["min_ms"], eager["max_ms"]), (24, 5, 60))
+        self.assertEqual((eager["ratio"], eager["time_over_floor"]), (8, 16))
+        self.assertEqual(eager["relative_l2_error"], 2.5e-7)
+        self.assertEqual([each["median_ms"] for each in eager["rounds"]], [30, 10, 24])
+        self.assertEqual(failed["programs"][1], {"program": "eager", "failure": "out of memory"})
+
+    def test_table_shows_them_in_columns(self):
+        lines = bench_peers.table(figures_of_two_shapes()).splitlines()
+        self.assertEqual(lines[0], "Abacus, openmp, 2 threads, fp32")
+        self.assertIn("ONNX Runtime: not installed (Python packages onnx)", lines)
+        header = next(line for line in lines if "time/floor" in line)
+        rows = lines[lines.index(header) + 1:][:8]
+        self.assertEqual([row.split() for row in rows], [
+            ["tiny,", "N=2"],
+            ["fusedconv", "3.00", "1.00", "8.00", "1.00", "2.00"],
+            ["PyTorch", "eager", "24.0", "5.00", "60.0", "8.00", "16.0", "2.5e-07"],
+            ["floor", "1.50"],
+            ["huge,", "N=9"],
+            ["fusedconv", "8.00", "4.00", "16.0", "1.00", "2.00"],
+            ["PyTorch", "eager", "failed"],
+            ["floor", "4.00"]])
+        end = header.index("ratio") + len("ratio")
+        self.assertEqual([row[:end].split()[-1] for row in rows[1:3]], ["1.00", "8.00"])
+
+    def test_three_digits_are_significant_and_all_before_the_point(self):
+        for value, text in ((0.01234, "0.0123"), (1.234, "1.23"), (12.34, "12.3"), (123.4, "123"),
+                            (12345.6, "12346"), (0, "0")):
+            self.assertEqual(bench_peers.significant(value), text)
+
+
+class Options(unittest.TestCase):
+    def layers(self, *arguments):
+        return bench_peers.layers(
+            bench_peers.parse_arguments(["--bench", "bench", *arguments]))
+
+    def test_named_shapes_are_left_to_fusedconv_bench(self):
+        self.assertEqual(self.layers("--shape", "mid", "--shape", "wide:3"),
+                         [("mid", ["--shape", "mid"]),
+                          ("wide", ["--shape", "wide", "--n", "3"])])
+
+    def test_sizes_take_the_place_of_those_of_every_shape(self):
+        self.assertEqual(self.layers("--n", "2", "--shape", "mid:7"),
+                         [("mid", ["--shape", "mid", "--n", "2"])])
+        (name, options), = self.layers("--shape", "7x7", "--cin", "5", "--stride", "1", "2")
+        self.assertEqual(name, "")
+        given = " ".join(options)
+        self.assertIn("--cin 5", given)
+        self.assertIn("--stride 1 2", given)
+        self.assertIn("--kernel 7", given)
+
+    def test_sizes_alone_are_one_layer(self):
+        self.assertEqual(self.layers("--h", "9"), [("", ["--shape", "headline", "--h", "9"])])
+
+    def test_without_either_there_are_the_default_shapes(self):
+        names = [name for name, _ in self.layers()]
+        self.assertEqual(names, ["headline", "headline", "mid", "wide", "1x1", "5x5", "7x7"])
+
+
+class WithoutPeers(unittest.TestCase):
+    def test_fusedconv_alone_is_measured_and_every_missing_peer_named(self):
+        with tempfile.TemporaryDirectory() as directory:
+            path = Path(directory) / "figures.json"
+            result = run_script(["--shape", "tiny:2", "--threads", 1, "--rounds", 2, "--repeat", 3,
+                                 "--json", path])
+            self.assertEqual(result.returncode, 0, result.stderr)
+            figures = json.loads(path.read_text())
+        for title in ("PyTorch eager", "torch.compile", "ONNX Runtime"):
+            self.assertIn(f"{title}: not installed", result.stdout)
+        self.assertEqual(list(figures["not_installed"]), ["eager", "compile", "onnxruntime"])
+        self.assertLessEqual(figures["threads"], 1)
+        self.assertEqual((figures["rounds"], figures["repeat"]), (2, 3))
+        shape, = figures["shapes"]
+        self.assertEqual(shape["label"], "tiny, N=2")
+        self.assertEqual(shape["sizes"], report(1, 1)["sizes"])
+        ours, = shape["programs"]
+        self.assertEqual(ours["program"], "fusedconv")
+        self.assertEqual(len(ours["rounds"]), 2)
+        self.assertEqual(ours["median_ms"],
+                         statistics.median(each["median_ms"] for each in ours["rounds"]))
+        self.assertGreater(ours["min_ms"], 0)
+        self.assertEqual(shape["floor_ms"], statistics.median(shape["floors_ms"]))
+        self.assertEqual(ours["time_over_floor"], ours["median_ms"] / shape["floor_ms"])
+        self.assertIn(bench_peers.significant(ours["median_ms"]), result.stdout)
+
+
+class Errors(unittest.TestCase):
+    def setUp(self):
+        self.directory = Path(self.enterContext(tempfile.TemporaryDirectory()))
+
+    def enterContext(self, context):
+        """As unittest's own, from Python 3.11."""
+        value = context.__enter__()
+        self.addCleanup(context.__exit__, None, None, None)
+        return value
+
+    def bench(self, body):
+        """A program in place of fusedconv_bench: it answers at once."""
+        path = self.directory / "bench"
+        path.write_text(f"#!{sys.executable} -S\nimport json, sys\n" + textwrap.dedent(body))
+        path.chmod(path.stat().st_mode | stat.S_IXUSR)
+        return path
+
+    def quick_bench(self):
+        return self.bench(f"json.dump({report(3, 1)!r}, open(sys.argv[-1], 'w'))")
+
+    def stubs(self, **modules):
+        """A directory of modules that pass for installed packages."""
+        directory = self.directory / "stubs"
+        directory.mkdir()
+        for name, source in modules.items():
+            (directory / f"{name}.py").write_text(source)
+        return directory
+
+    def test_bad_usage_is_told_before_anything_is_timed(self):
+        missing = self.directory / "missing"
+        cases = [(["--peers", "eager,tensorflow"], "tensorflow"),
+                 (["--rounds", "0"], "--rounds"),
+                 (["--threads", "two"], "--threads"),
+                 (["--shape", "headline:0"], "headline:0"),
+                 (["--shape", "huge"], "huge"),
+                 (["--shape", "tiny", "--kernel", "99"], "kernel"),
+                 (["--backend", "abacus"], "abacus"),
+                 (["--plot", self.directory / "bars.png"], "matplotlib"),
+                 (["--json", missing / "figures.json"], str(missing))]
+        for arguments, named in cases:
+            with self.subTest(arguments):
+                result = run_script(arguments)
+                self.assertEqual(result.returncode, 2, result.stderr)
+                self.assertIn(named, result.stderr)
+                self.assertNotIn("Traceback", result.stderr)
+                self.assertEqual(result.stdout, "")
+
+    def test_a_bench_that_is_none_is_bad_usage(self):
+        cases = [(self.directory / "missing", "No such file"),
+                 (self.bench("pass"), "JSON"),
+                 (self.bench("json.dump({'shape': 'tiny'}, open(sys.argv[-1], 'w'))"), "sizes")]
+        for bench, named in cases:
+            with self.subTest(named):
+                result = run_script([], bench)
+                self.assertEqual(result.returncode, 2, result.stderr)
+                self.assertIn(named, result.stderr)
+                self.assertNotIn("Traceback", result.stderr)
+
+    def test_a_file_that_cannot_be_written_leaves_the_table(self):
+        result = run_script(["--rounds", 1, "--shape", "tiny", "--json", self.directory],
+                            self.quick_bench())
+        self.assertEqual(result.returncode, 1, result.stderr)
+        self.assertIn(str(self.directory), result.stderr)
+        self.assertNotIn("Traceback", result.stderr)
+        self.assertIn("time/floor", result.stdout)
+
+    def test_threads_that_the_backend_does_not_have_are_refused(self):
+        result = run_script(["--threads", 3], self.quick_bench())
+        self.assertEqual(result.returncode, 2, result.stderr)
+        self.assertIn("--threads: expected the 2", result.stderr)
+
+    def test_a_bench_that_fails_is_a_failure(self):
+        bench = self.bench("sys.exit('bench: no memory left')")
+        result = run_script(["--shape", "tiny"], bench)
+        self.assertEqual(result.returncode, 1, result.stderr)
+        self.assertIn("no memory left", result.stderr)
+        self.assertNotIn("Traceback", result.stderr)
+
+    def test_a_peer_that_fails_is_told_and_the_rest_goes_on(self):
+        stubs = self.stubs(numpy="raise OSError('libnumbers.so is missing')", torch="")
+        path = self.directory / "figures.json"
+        result = run_script(["--shape", "tiny", "--rounds", 1, "--json", path],
+                            self.quick_bench(), stubs)
+        self.assertEqual(result.returncode, 1, result.stderr)
+        self.assertIn("PyTorch eager failed: OSError: libnumbers.so is missing", result.stderr)
+        self.assertIn("ONNX Runtime: not installed (Python packages onnxruntime, onnx)",
+                      result.stdout)
+        programs = json.loads(path.read_text())["shapes"][0]["programs"]
+        self.assertEqual([("failure" in program) for program in programs], [False, True, True])
+        self.assertEqual(programs[0]["median_ms"], 3)
+
+    def test_a_peer_whose_process_ends_is_told(self):
+        stubs = self.stubs(numpy="import os; os.kill(os.getpid(), 9)", torch="")
+        result = run_script(["--shape", "tiny", "--rounds", 1, "--peers", "eager"],
+                            self.quick_bench(), stubs)
+        self.assertEqual(result.returncode, 1, result.stderr)
+        self.assertIn("PyTorch eager failed: its process ended (killed by SIGKILL)",
+                      result.stderr)
+
+    def test_a_peer_that_fails_in_a_later_round_keeps_the_others(self):
+        def ask(process, request):
+            if "repeat" not in request:
+                return {"relative_l2_error": 1e-7, "versions": {"torch": "9.8"}}
+            asked.append(request)
+            if len(asked) == 3:
+                raise bench_peers.Failure("out of memory")
+            return {"median_ms": 1, "min_ms": 1, "max_ms": 1}
+
+        asked = []
+        original = bench_peers.PeerProcess.ask
+        self.addCleanup(setattr, bench_peers.PeerProcess, "ask", original)
+        bench_peers.PeerProcess.ask = ask
+        settings = bench_peers.Settings(self.quick_bench(), "auto", 2, 3, 5, ("eager", "compile"),
+                                        {})
+        result = bench_peers.probe(settings, "tiny", [], threads_given=True)
+        versions = {}
+        with contextlib.redirect_stderr(io.StringIO()):
+            bench_peers.measure(settings, result, [], versions)
+        ours, eager, compiled = result.programs
+        self.assertEqual(versions, {"torch": "9.8"})
+        self.assertEqual((len(ours.rounds), len(compiled.rounds)), (3, 3))
+        self.assertEqual((eager.failure, compiled.failure), ("out of memory", ""))
+        self.assertEqual(eager.relative_l2_error, 1e-7)
+
+
+if __name__ == "__main__":
+    unittest.main()
