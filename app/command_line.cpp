@@ -40,7 +40,8 @@ std::vector<std::string> backend_choices() {
 
 std::vector<std::string> algorithm_choices() {
   std::vector<std::string> choices;
-  for (const Algorithm algorithm : {Algorithm::automatic, Algorithm::direct, Algorithm::gemm}) {
+  for (const Algorithm algorithm :
+       {Algorithm::automatic, Algorithm::direct, Algorithm::winograd, Algorithm::gemm}) {
     if (is_available(algorithm)) choices.emplace_back(to_string(algorithm));
   }
   return choices;

@@ -40,7 +40,7 @@ int bench(int argc, char** argv) {
       ->capture_default_str()
       ->type_name("NAME");
   std::string algorithm = "auto";
-  parser.add_option("--algorithm", algorithm, "auto, direct or gemm")
+  parser.add_option("--algorithm", algorithm, "auto, direct, winograd or gemm")
       ->capture_default_str()
       ->type_name("NAME");
   std::int64_t repetitions = 10;

@@ -34,7 +34,7 @@ endfunction()
 # of the arithmetic that IEEE 754 allows where no trap and no errno is looked at, contraction to
 # fused multiply-adds, and the instruction set of this machine with FUSEDCONV_NATIVE.
 function(fusedconv_kernel_options target)
-  set(candidates -fno-math-errno -fno-trapping-math -ffp-contract=fast -fopenmp-simd
+  set(candidates -fno-math-errno -fno-trapping-math -ffp-contract=fast -fopenmp-simd -fira-algorithm=priority
                  -Wno-unknown-pragmas)
   if(FUSEDCONV_NATIVE)
     list(APPEND candidates -march=native)

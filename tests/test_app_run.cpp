@@ -137,7 +137,9 @@ TEST_F(AppRun, NamesTheOutputAfterTheInput) {
 
 TEST_F(AppRun, SaysHowTheOutputWasMade) {
   write(small_problem());
-  ASSERT_EQ(run("--backend " + app::backend_names().back(), {.ranks = 2}).exit_code, 0);
+  ASSERT_EQ(
+      run("--algorithm direct --backend " + app::backend_names().back(), {.ranks = 2}).exit_code,
+      0);
   EXPECT_EQ(read_integer_attribute(output_, "complete"), 1);
   EXPECT_EQ(read_integer_attribute(output_, "ranks"), 2);
   EXPECT_EQ(read_integer_attribute(output_, "input_file_size"),

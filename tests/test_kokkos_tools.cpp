@@ -112,7 +112,7 @@ TYPED_TEST(KokkosToolsTest, ConstructionIsLabelled) {
   const TypeParam exec;
   const Parameters<MemorySpace> parameters =
       device_parameters<MemorySpace>(random_problem(shape, 1));
-  for (const Algorithm algorithm : available_algorithms()) {
+  for (const Algorithm algorithm : available_algorithms<TypeParam>(shape)) {
     SCOPED_TRACE(to_string(algorithm));
     const Recording recording;
     const Layer<TypeParam> layer(exec, shape, parameters, {.algorithm = algorithm});
@@ -134,7 +134,7 @@ TYPED_TEST(KokkosToolsTest, ARunIsLabelledAndNeitherAllocatesNorFencesNorCopies)
   const Problem problem = random_problem(shape, 1);
   const auto x = device_input<TypeParam>(problem);
   const auto y = device_output<TypeParam>(shape);
-  for (const Algorithm algorithm : available_algorithms()) {
+  for (const Algorithm algorithm : available_algorithms<TypeParam>(shape)) {
     SCOPED_TRACE(to_string(algorithm));
     const Layer<TypeParam> layer = make_layer(exec, problem, {.algorithm = algorithm});
     const Recording recording;
@@ -142,7 +142,7 @@ TYPED_TEST(KokkosToolsTest, ARunIsLabelledAndNeitherAllocatesNorFencesNorCopies)
     ASSERT_FALSE(events.empty());
     EXPECT_EQ(events.front().kind, Kind::region);
     EXPECT_EQ(region_depth, 0);
-    EXPECT_GE(names_of(Kind::kernel).size(), 2U) << "two passes";
+    EXPECT_FALSE(names_of(Kind::kernel).empty());
     for (const Event& event : events) {
       const std::string_view event_name = event.name;
       EXPECT_TRUE(event_name.starts_with("fusedconv::") ||

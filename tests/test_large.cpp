@@ -58,7 +58,7 @@ std::vector<float> image_of(const Images<ExecutionSpace>& y, std::int64_t n) {
 /// Runs a batch of equal images, and each must come out as one alone does.
 template <class ExecutionSpace>
 void expect_every_image_as_one_alone(const Problem& one, std::int64_t batch) {
-  for (const Algorithm algorithm : available_algorithms()) {
+  for (const Algorithm algorithm : available_algorithms<ExecutionSpace>(one.shape)) {
     SCOPED_TRACE(to_string(algorithm));
     const ExecutionSpace exec;
     const std::vector<float> alone = run_layer(exec, one, {.algorithm = algorithm});
@@ -114,7 +114,7 @@ TYPED_TEST(LargeTest, OutputOfOneImage) {
   const std::vector<double> expected = reference(last);
   const double tolerance = float32_tolerance(last);
 
-  for (const Algorithm algorithm : available_algorithms()) {
+  for (const Algorithm algorithm : available_algorithms<TypeParam>(problem.shape)) {
     SCOPED_TRACE(to_string(algorithm));
     const TypeParam exec;
     const Layer<TypeParam> layer = make_layer(exec, problem, {.algorithm = algorithm});

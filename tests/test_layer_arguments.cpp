@@ -152,5 +152,25 @@ TYPED_TEST(LayerArgumentsTest, AlgorithmsThatTheBuildLacksAreRefused) {
   }
 }
 
+TYPED_TEST(LayerArgumentsTest, WinogradIsRefusedWhereItDoesNotApply) {
+  constexpr bool on_host =
+      Kokkos::SpaceAccessibility<Kokkos::HostSpace, typename TypeParam::memory_space>::accessible;
+  const auto refused = [](const Shape& candidate) {
+    return refused_object(
+        [&] { Layer<TypeParam>::plan(candidate, {.algorithm = Algorithm::winograd}); });
+  };
+  Shape fits{.height = 9, .width = 9, .kernel_size = {3, 4}, .stride = {1, 2}, .dilation = {1, 2}};
+  EXPECT_EQ(refused(fits), on_host ? "nothing thrown" : "algorithm");
+  Shape wrong = fits;
+  wrong.kernel_size = {4, 4};
+  EXPECT_EQ(refused(wrong), "algorithm");
+  wrong = fits;
+  wrong.stride = {2, 1};
+  EXPECT_EQ(refused(wrong), "algorithm");
+  wrong = fits;
+  wrong.dilation = {2, 1};
+  EXPECT_EQ(refused(wrong), "algorithm");
+}
+
 }  // namespace
 }  // namespace fusedconv::test

@@ -48,19 +48,36 @@ ConvolutionPlan<ExecutionSpace> plan_convolution(const Shape& shape, const Optio
                           "gemm");
   }
 #endif
-  return DirectPlan<ExecutionSpace>(shape);
+  if constexpr (runs_on_host<ExecutionSpace>) {
+    if (options.algorithm == Algorithm::winograd && !winograd_applies(shape)) {
+      throw InvalidArgument("algorithm",
+                            "auto, direct or gemm for a kernel that has not 3 rows, or "
+                            "has a vertical stride or dilation",
+                            "winograd");
+    }
+    const bool winograd = options.algorithm == Algorithm::winograd ||
+                          (options.algorithm == Algorithm::automatic && winograd_pays(shape));
+    return DirectHostPlan(shape, winograd ? Algorithm::winograd : Algorithm::direct);
+  } else {
+    if (options.algorithm == Algorithm::winograd) {
+      throw InvalidArgument("algorithm", "auto, direct or gemm on a device", "winograd");
+    }
+    return DirectDevicePlan(shape);
+  }
 }
 
 template <class ExecutionSpace>
-Convolution<ExecutionSpace> make_convolution(
-    const ExecutionSpace& exec, const ConvolutionPlan<ExecutionSpace>& plan,
-    const typename Direct<ExecutionSpace>::Weight& weight) {
+Convolution<ExecutionSpace> make_convolution(const ExecutionSpace& exec,
+                                             const ConvolutionPlan<ExecutionSpace>& plan,
+                                             const typename Direct<ExecutionSpace>::Weight& weight,
+                                             std::int64_t max_images) {
 #ifdef FUSEDCONV_HAVE_KOKKOS_KERNELS
   if (const auto* const gemm = std::get_if<GemmPlan>(&plan)) {
     return Gemm<ExecutionSpace>(exec, *gemm, weight);
   }
 #endif
-  return Direct<ExecutionSpace>(exec, std::get<DirectPlan<ExecutionSpace>>(plan), weight);
+  return Direct<ExecutionSpace>(exec, std::get<DirectPlan<ExecutionSpace>>(plan), weight,
+                                max_images);
 }
 
 template <class ExecutionSpace>
@@ -78,8 +95,8 @@ Plan describe(const Shape& shape, const ConvolutionPlan<ExecutionSpace>& plan) {
         using PlanType = std::decay_t<decltype(p)>;
         result.description = p.description();
         if constexpr (std::is_same_v<PlanType, DirectPlan<ExecutionSpace>>) {
-          result.algorithm = Algorithm::direct;
-          convolution_bytes = Direct<ExecutionSpace>::workspace_bytes(p);
+          result.algorithm = p.algorithm;
+          convolution_bytes = Direct<ExecutionSpace>::workspace_bytes(p, shape.batch);
         }
 #ifdef FUSEDCONV_HAVE_KOKKOS_KERNELS
         if constexpr (std::is_same_v<PlanType, GemmPlan>) {
@@ -150,7 +167,8 @@ class Layer<ExecutionSpace>::Implementation {
         plan_(detail::describe<ExecutionSpace>(shape, convolution_plan)),
         tiles_(detail::tiles_of<ExecutionSpace>(convolution_plan)),
         channels_(detail::pack_channel_parameters(exec, parameters, shape.out_channels)),
-        convolution_(detail::make_convolution(exec, convolution_plan, parameters.conv_weight)),
+        convolution_(
+            detail::make_convolution(exec, convolution_plan, parameters.conv_weight, shape.batch)),
         partial_(detail::allocate<detail::PartialMomentsView<ExecutionSpace>>(
             exec, "partial moments", shape.batch, shape.out_channels, tiles_.size())),
         statistics_(detail::allocate<detail::StatisticsView<ExecutionSpace>>(
@@ -170,10 +188,11 @@ class Layer<ExecutionSpace>::Implementation {
         "y", y, {images, shape_.out_channels, shape_.output_height(), shape_.output_width()});
     const detail::Epilogue<ExecutionSpace> epilogue{channels_.bias, channels_.scale};
     const detail::FirstPass<ExecutionSpace> pass{x.data(), y.data(), images, partial_};
-    std::visit([&](const auto& convolution) { convolution(exec, epilogue, pass); }, convolution_);
-    detail::merge_and_normalize(exec, images, tiles_, partial_, statistics_,
-                                channels_.group_norm_weight, channels_.group_norm_bias, shape_.eps,
-                                y.data());
+    const detail::GroupNorm<ExecutionSpace> group_norm{
+        tiles_,    partial_, statistics_, channels_.group_norm_weight, channels_.group_norm_bias,
+        shape_.eps};
+    std::visit([&](const auto& convolution) { convolution(exec, epilogue, pass, group_norm); },
+               convolution_);
   }
 
   const Shape& shape() const { return shape_; }

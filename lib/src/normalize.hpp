@@ -139,25 +139,41 @@ struct Normalize {
   }
 };
 
-/// Second half of GroupNorm: merges the moments of `images` images and normalises y in place.
+/// The normalisation of a layer: its parameters and what is known of a run's activations.
 template <class ExecutionSpace>
-void merge_and_normalize(const ExecutionSpace& exec, std::int64_t images, const TileGrid& tiles,
-                         const PartialMomentsView<ExecutionSpace>& partial,
-                         const StatisticsView<ExecutionSpace>& statistics,
-                         const typename Normalize<ExecutionSpace>::Vector& weight,
-                         const typename Normalize<ExecutionSpace>::Vector& bias, double eps,
-                         float* y) {
-  const std::int64_t channels = partial.extent(1);
-  const std::int64_t groups = statistics.extent(1);
-  const std::int64_t plane_size = tiles.height * tiles.width;
-  const std::int64_t pieces =
-      (plane_size + Normalize<ExecutionSpace>::piece - 1) / Normalize<ExecutionSpace>::piece;
-  for_each_team("fusedconv::merge_moments", exec, images * groups,
-                MergeMoments<ExecutionSpace>{partial, statistics, tiles, channels / groups, eps});
-  for_each_team("fusedconv::normalize", exec, images * channels * pieces,
-                Normalize<ExecutionSpace>{y, statistics, weight, bias, channels, channels / groups,
-                                          plane_size, pieces});
-}
+struct GroupNorm {
+  TileGrid tiles;
+  PartialMomentsView<ExecutionSpace> partial;
+  StatisticsView<ExecutionSpace> statistics;
+  typename Normalize<ExecutionSpace>::Vector weight;
+  typename Normalize<ExecutionSpace>::Vector bias;
+  double eps;
+
+  std::int64_t channels() const { return partial.extent(1); }
+  std::int64_t groups() const { return statistics.extent(1); }
+  std::int64_t channels_per_group() const { return channels() / groups(); }
+
+  /// Item: (image, group).
+  MergeMoments<ExecutionSpace> merge_moments() const {
+    return {partial, statistics, tiles, channels_per_group(), eps};
+  }
+
+  /// Item: (image, channel, piece of its plane).
+  Normalize<ExecutionSpace> normalize(float* y) const {
+    constexpr std::int64_t piece = Normalize<ExecutionSpace>::piece;
+    const std::int64_t plane_size = tiles.height * tiles.width;
+    return {y,          statistics,           weight,     bias,
+            channels(), channels_per_group(), plane_size, (plane_size + piece - 1) / piece};
+  }
+
+  /// Merges the partial moments of `images` images and normalises their activations y in place.
+  void merge_and_normalize(const ExecutionSpace& exec, std::int64_t images, float* y) const {
+    const Normalize<ExecutionSpace> pieces = normalize(y);
+    for_each_team("fusedconv::merge_moments", exec, images * groups(), merge_moments());
+    for_each_team("fusedconv::normalize", exec, images * channels() * pieces.pieces_per_plane,
+                  pieces);
+  }
+};
 
 }  // namespace fusedconv::detail
 

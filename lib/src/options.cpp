@@ -8,9 +8,10 @@
 namespace fusedconv {
 namespace {
 
-constexpr std::array<std::pair<Algorithm, std::string_view>, 3> algorithm_names{{
+constexpr std::array<std::pair<Algorithm, std::string_view>, 4> algorithm_names{{
     {Algorithm::automatic, "auto"},
     {Algorithm::direct, "direct"},
+    {Algorithm::winograd, "winograd"},
     {Algorithm::gemm, "gemm"},
 }};
 

@@ -5,6 +5,7 @@
 #include <Kokkos_Core.hpp>
 #include <algorithm>
 #include <cstdint>
+#include <fusedconv/options.hpp>
 #include <string>
 
 #include "../moments.hpp"
@@ -23,6 +24,7 @@ namespace fusedconv::detail {
 /// Plain int where Shape::validate() bounds a value: a multiprocessor's registers are what limits
 /// the number of teams on it.
 struct DirectDevicePlan {
+  static constexpr Algorithm algorithm = Algorithm::direct;
   static constexpr int team_size = 128;
   static constexpr int channel_block = 8;
   static constexpr int rows = 2;

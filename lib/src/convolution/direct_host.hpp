@@ -7,243 +7,261 @@
 #include <cstdint>
 #include <memory>
 
-#include "../epilogue.hpp"
-#include "../moments.hpp"
-#include "../team.hpp"
+#include "../float_vector.hpp"
+#include "../row_activation.hpp"
 #include "direct_host_plan.hpp"
 #include "first_pass.hpp"
-#include "packed_weights.hpp"
+#include "host_patch.hpp"
+#include "host_weights.hpp"
 
 namespace fusedconv::detail {
 
-/// First pass on the host: one item's convolution, activation and moments.
+/// Convolution, activation and partial moments of a tile on the host.
 ///
-/// The convolution of channel_block channels x up to 3 vectors of pixels stays in registers over
-/// all taps; a tap costs one load a vector and one broadcast a channel for channel_block x 3
-/// multiply-adds. Activation and moments follow row by row while the row is in the first-level
-/// cache.
+/// The sums of channel_block channels x up to 3 vectors of pixels stay in registers over all taps;
+/// a tap costs one load a vector and one broadcast a channel for channel_block x 3 multiply-adds.
+/// Activation and moments follow row by row while the row is in the first-level cache.
 template <class ExecutionSpace>
 class DirectHost {
  public:
-  using Team = typename Kokkos::TeamPolicy<ExecutionSpace>::member_type;
-
-  DirectHost(std::shared_ptr<const DirectHostPlan> plan, PackedWeightsView<ExecutionSpace> weights,
+  /// \param transformed_weights empty where Winograd's algorithm is not to be used
+  DirectHost(std::shared_ptr<const DirectHostPlan> plan,
+             const HostWeights<ExecutionSpace>& direct_weights,
+             const HostWeights<ExecutionSpace>& transformed_weights,
              Epilogue<ExecutionSpace> epilogue, FirstPass<ExecutionSpace> pass)
-      : plan_(std::move(plan)), weights_(weights), epilogue_(epilogue), pass_(pass) {}
+      : plan_(std::move(plan)),
+        direct_weights_(direct_weights),
+        transformed_weights_(transformed_weights),
+        epilogue_(epilogue),
+        pass_(pass) {}
 
-  std::int64_t items() const {
-    return pass_.images * plan_->geometry.groups * channel_chunks() * plan_->tiles.size();
-  }
-
-  void operator()(const Team& team, std::int64_t item) const {
+  /// Output channels first_channel to last_channel - 1 of one tile of an image. The first is at the
+  /// beginning of a block of weights, and the last is too or ends its channel group.
+  /// \param scratch DirectHostPlan::scratch_bytes() long, aligned to 64 bytes
+  void operator()(std::int64_t image, std::int64_t first_channel, std::int64_t last_channel,
+                  std::int64_t tile, float* scratch) const {
     const DirectHostPlan& plan = *plan_;
     const Geometry& g = plan.geometry;
-    const std::int64_t tile = item % plan.tiles.size();
-    item /= plan.tiles.size();
-    const std::int64_t chunk = item % channel_chunks();
-    item /= channel_chunks();
-    const std::int64_t group = item % g.groups;
-    const std::int64_t image = item / g.groups;
-
-    auto* const scratch =
-        static_cast<float*>(team.team_scratch(1).get_shmem_aligned(plan.scratch_bytes() - 64, 64));
     float* const patch = scratch;
-    float* const rows = scratch + plan.patch_floats() + vector_length;
-    fill_patch(patch, image, group, tile);
-
-    const std::int64_t first = chunk * plan.channels_per_item;
-    const std::int64_t last = std::min(first + plan.channels_per_item, g.group_out_channels);
-    for (std::int64_t c = first; c < last; c += block) {
-      convolve_block(patch, rows, image, group, c, tile);
+    float* const workspace = patch + plan.patch_floats();
+    float* const rows = workspace + plan.workspace_floats();
+    const std::int64_t top = plan.tiles.first_row(tile) * g.stride_height - g.padding_height;
+    const std::int64_t left = plan.tiles.first_column(tile) * g.stride_width - g.padding_width;
+    const std::int64_t tile_rows = plan.tiles.rows(tile);
+    const std::int64_t tile_columns = plan.tiles.columns(tile);
+    for (std::int64_t channel = first_channel; channel < last_channel;) {
+      const std::int64_t group = channel / g.group_out_channels;
+      const std::int64_t group_end = std::min(last_channel, (group + 1) * g.group_out_channels);
+      const float* const input =
+          pass_.x + (image * g.in_channels + group * g.group_in_channels) * g.height * g.width;
+      if (!transformed_weights_.empty() &&
+          plan.transformed.fill(g, input, top, left, tile_rows, tile_columns, patch, workspace)) {
+        convolve<true>(patch, rows, image, channel, group_end, tile);
+      } else {
+        plan.direct.fill(g, input, top, left, tile_rows, tile_columns, patch, workspace);
+        convolve<false>(patch, rows, image, channel, group_end, tile);
+      }
+      channel = group_end;
     }
   }
 
  private:
   static constexpr int block = DirectHostPlan::channel_block;
+  static constexpr int vectors = DirectHostPlan::vectors;
 
-  std::int64_t channel_chunks() const {
-    return (plan_->geometry.group_out_channels + plan_->channels_per_item - 1) /
-           plan_->channels_per_item;
+  /// What the sums of a block of channels are made from.
+  struct Operands {
+    const HostPatch& layout;
+    const float* patch;
+    const float* weights;  ///< (step inputs, group_in_channels, kernel columns, block)
+    const float* bias;     ///< (block)
+  };
+
+  /// All channels of a channel group that the item has.
+  template <bool winograd>
+  void convolve(const float* patch, float* rows, std::int64_t image, std::int64_t first_channel,
+                std::int64_t last_channel, std::int64_t tile) const {
+    const auto convolve_block = block_function<winograd>(plan_->geometry);
+    for (std::int64_t c = first_channel; c < last_channel; c += block) {
+      const int channels = static_cast<int>(std::min<std::int64_t>(block, last_channel - c));
+      (this->*convolve_block)(patch, rows, image, c, channels, tile);
+    }
   }
 
-  void fill_patch(float* patch, std::int64_t image, std::int64_t group, std::int64_t tile) const {
+  using BlockFunction = void (DirectHost::*)(const float*, float*, std::int64_t, std::int64_t, int,
+                                             std::int64_t) const;
+
+  /// The common kernels have bodies of their own.
+  template <bool winograd>
+  static BlockFunction block_function(const Geometry& g) {
+    const std::int64_t width = g.kernel_width;
+    const std::int64_t stride = g.dilation_width == 1 ? g.stride_width : 0;
+    if (width == 1) return &DirectHost::convolve_block<winograd, 1, 1>;
+    if (width == 3 && stride == 1) return &DirectHost::convolve_block<winograd, 3, 1>;
+    if (width == 5 && stride == 1) return &DirectHost::convolve_block<winograd, 5, 1>;
+    if (width == 7 && stride == 1) return &DirectHost::convolve_block<winograd, 7, 1>;
+    if constexpr (!winograd) {
+      if (width == 3 && stride == 2) return &DirectHost::convolve_block<winograd, 3, 2>;
+      if (width == 5 && stride == 2) return &DirectHost::convolve_block<winograd, 5, 2>;
+      if (width == 7 && stride == 2) return &DirectHost::convolve_block<winograd, 7, 2>;
+    }
+    return &DirectHost::convolve_block<winograd, 0, 0>;
+  }
+
+  /// \tparam KernelWidth  0 for any kernel
+  /// \tparam ColumnStride between outputs, of a kernel without gaps
+  template <bool winograd, int KernelWidth, int ColumnStride>
+  void convolve_block(const float* patch, float* buffer, std::int64_t image,
+                      std::int64_t first_channel, int channels, std::int64_t tile) const {
     const DirectHostPlan& plan = *plan_;
     const Geometry& g = plan.geometry;
-    const std::int64_t top = plan.tiles.first_row(tile) * g.stride_height - g.padding_height;
-    const std::int64_t left = plan.tiles.first_column(tile) * g.stride_width - g.padding_width;
-    for (std::int64_t ci = 0; ci < g.group_in_channels; ++ci) {
-      const float* const plane =
-          pass_.x +
-          ((image * g.in_channels) + group * g.group_in_channels + ci) * g.height * g.width;
-      float* target = patch + ci * plan.channel_pitch;
-      for (const std::int64_t row_slot : plan.row_slots) {
-        const std::int64_t row = top + row_slot;
-        const bool inside = row >= 0 && row < g.height;
-        for (const std::int64_t column_slot : plan.column_slots) {
-          copy_columns(inside ? plane + row * g.width : nullptr, left + column_slot, target);
-          target += plan.slot_length;
-        }
-      }
-    }
-  }
-
-  /// Every stride_width-th column of an input row from `first` on; zeros outside the row.
-  void copy_columns(const float* row, std::int64_t first, float* target) const {
-    const std::int64_t width = plan_->geometry.width;
-    const std::int64_t stride = plan_->geometry.stride_width;
-    const std::int64_t length = plan_->slot_length;
-    std::int64_t begin = 0;
-    std::int64_t end = 0;
-    if (row != nullptr && first < width) {
-      begin = first >= 0 ? 0 : std::min(length, (-first + stride - 1) / stride);
-      end = std::max(begin, std::min(length, (width - first + stride - 1) / stride));
-    }
-    std::fill(target, target + begin, 0.0f);
-    if (stride == 1) {
-      if (end > begin) std::copy(row + first + begin, row + first + end, target + begin);
-    } else {
-      for (std::int64_t i = begin; i < end; ++i) target[i] = row[first + i * stride];
-    }
-    std::fill(target + end, target + length, 0.0f);
-  }
-
-  void convolve_block(const float* patch, float* buffer, std::int64_t image, std::int64_t group,
-                      std::int64_t first_in_group, std::int64_t tile) const {
-    const DirectHostPlan& plan = *plan_;
-    const Geometry& g = plan.geometry;
-    const std::int64_t blocks_per_group = (g.group_out_channels + block - 1) / block;
-    const std::int64_t taps = g.group_in_channels * g.kernel_height * g.kernel_width;
-    const float* const weights =
-        weights_.data() + (group * blocks_per_group + first_in_group / block) * taps * block;
-    const std::int64_t first_channel = group * g.group_out_channels + first_in_group;
-    const int channels =
-        static_cast<int>(std::min<std::int64_t>(block, g.group_out_channels - first_in_group));
+    const HostPatch& layout = winograd ? plan.transformed : plan.direct;
+    const HostWeights<ExecutionSpace>& weights = winograd ? transformed_weights_ : direct_weights_;
+    const std::int64_t group = first_channel / g.group_out_channels;
+    const std::int64_t block_number =
+        group * weights.blocks_per_group(g, block) + first_channel % g.group_out_channels / block;
     float bias[block] = {};
-    float scale[block] = {};
+    RowActivation activation[block];
     for (int c = 0; c < channels; ++c) {
       bias[c] = epilogue_.bias(first_channel + c);
-      scale[c] = epilogue_.scale(first_channel + c);
+      activation[c] = RowActivation(epilogue_.scale(first_channel + c));
     }
+    const Operands operands{layout, patch, weights.block(block_number), bias};
 
     const std::int64_t columns = plan.tiles.columns(tile);
-    const bool unit_columns = g.stride_width == 1 && g.dilation_width == 1;
-    Moments moments[block];
-    for (std::int64_t r = 0; r < plan.tiles.rows(tile); ++r) {
-      const std::int64_t* const row_offset = plan.row_offset.data() + r * g.kernel_height;
-      if (unit_columns && g.kernel_width == 3) {
-        convolve_row<3>(patch, weights, bias, row_offset, columns, buffer);
-      } else if (unit_columns && g.kernel_width == 5) {
-        convolve_row<5>(patch, weights, bias, row_offset, columns, buffer);
-      } else {
-        convolve_row<0>(patch, weights, bias, row_offset, columns, buffer);
-      }
-      for (int c = 0; c < channels; ++c) {
-        float* const target = pass_.y +
-                              ((image * g.out_channels + first_channel + c) * g.output_height +
-                               plan.tiles.first_row(tile) + r) *
-                                  g.output_width +
-                              plan.tiles.first_column(tile);
-        moments[c].merge(activate_row(buffer + c * plan.tile_columns_padded, Activation(scale[c]),
-                                      columns, target));
+    const std::int64_t rows = plan.tiles.rows(tile);
+    const std::int64_t plane = g.output_height * g.output_width;
+    float* const output = pass_.y + (image * g.out_channels + first_channel) * plane +
+                          plan.tiles.first_row(tile) * g.output_width +
+                          plan.tiles.first_column(tile);
+    for (std::int64_t row = 0; row < rows; row += layout.step_rows()) {
+      convolve_step<winograd, KernelWidth, ColumnStride>(operands, row / layout.step_rows(),
+                                                         columns, buffer);
+      for (std::int64_t r = 0; r < std::min(layout.step_rows(), rows - row); ++r) {
+        for (int c = 0; c < channels; ++c) {
+          activation[c](buffer + (r * block + c) * plan.tile_columns_padded, columns,
+                        output + c * plane + (row + r) * g.output_width);
+        }
       }
     }
     for (int c = 0; c < channels; ++c) {
-      pass_.partial(image, first_channel + c, tile) = {moments[c].mean, moments[c].m2};
+      const Moments moments = activation[c].moments();
+      pass_.partial(image, first_channel + c, tile) = {moments.mean, moments.m2};
     }
   }
 
-  /// One output row of all channels of a block, bias added, into buffer (channel, column).
-  template <int KernelWidth>
-  void convolve_row(const float* patch, const float* weights, const float* bias,
-                    const std::int64_t* row_offset, std::int64_t columns, float* buffer) const {
-    std::int64_t left = (columns + vector_length - 1) / vector_length;
-    std::int64_t column = 0;
-    // Fours go as two and two: one vector a channel is too few to hide the latency of a
-    // multiply-add.
-    for (; left >= 5 || left == 3; left -= 3, column += 3 * vector_length) {
-      accumulate<KernelWidth, 3>(patch + column, weights, bias, row_offset, buffer + column);
-    }
-    for (; left >= 2; left -= 2, column += 2 * vector_length) {
-      accumulate<KernelWidth, 2>(patch + column, weights, bias, row_offset, buffer + column);
-    }
-    if (left == 1) {
-      accumulate<KernelWidth, 1>(patch + column, weights, bias, row_offset, buffer + column);
+  /// The output rows of one step of all channels of a block, bias added, into buffer (row, channel,
+  /// column).
+  template <bool winograd, int KernelWidth, int ColumnStride>
+  void convolve_step(const Operands& operands, std::int64_t step, std::int64_t columns,
+                     float* buffer) const {
+    for (const HostPatch::Strip& strip : operands.layout.strips()) {
+      if (strip.first_column >= columns) break;
+      float* const target = buffer + strip.first_column;
+      switch (strip.vectors) {
+        case 1:
+          convolve_strip<winograd, KernelWidth, ColumnStride, 1>(operands, step, strip, target);
+          break;
+        case 2:
+          convolve_strip<winograd, KernelWidth, ColumnStride, 2>(operands, step, strip, target);
+          break;
+        default:
+          convolve_strip<winograd, KernelWidth, ColumnStride, 3>(operands, step, strip, target);
+      }
     }
   }
 
-  // Not inlined: the accumulators take every vector register, and callers' values would spill them.
-  template <int KernelWidth, int Vectors>
-  [[gnu::noinline]] void accumulate(const float* patch, const float* weights, const float* bias,
-                                    const std::int64_t* row_offset, float* buffer) const {
-    const DirectHostPlan& plan = *plan_;
-    const Geometry& g = plan.geometry;
-    FloatVector sum[block][Vectors];
-    const auto tap = [&sum](const float* values, const float* weight) {
+  // Not inlined: the sums take every vector register, and callers' values would spill them.
+  template <bool winograd, int KernelWidth, int ColumnStride, int Vectors>
+  [[gnu::noinline]] void convolve_strip(const Operands& operands, std::int64_t step,
+                                        const HostPatch::Strip& strip, float* buffer) const {
+    using Sums = FloatVector[block * Vectors];
+    const std::int64_t in_channels = plan_->geometry.group_in_channels;
+    const std::int64_t pitch = plan_->tile_columns_padded;
+    for (std::int64_t first = 0; first < in_channels; first += plan_->channels_summed) {
+      const std::int64_t last = std::min(first + plan_->channels_summed, in_channels);
+      const auto add_products = [&](Sums & sums, std::int64_t first_input, std::int64_t last_input)
+          __attribute__((always_inline)) {
+        for (std::int64_t i = first_input; i < last_input; ++i) {
+          add_input<KernelWidth, ColumnStride, Vectors>(
+              sums, operands, strip, operands.layout.row(step, i), i, first, last);
+        }
+      };
+      const auto write = [&](const Sums& sums, float* rows) __attribute__((always_inline)) {
+        unroll<block * Vectors>([&](auto k) __attribute__((always_inline)) {
+          float* const target = rows + k / Vectors * pitch + k % Vectors * vector_length;
+          store(target, first == 0 ? sums[k] : load(target) + sums[k]);
+        });
+      };
+      Sums sums;
+      unroll<block * Vectors>([&](auto k) __attribute__((always_inline)) {
+        sums[k] = broadcast<FloatVector>(first == 0 ? operands.bias[k / Vectors] : 0.0f);
+      });
+      if constexpr (winograd) {
+        // What both rows need of m1 and m2 is formed on the way.
+        Sums difference;
+        add_products(sums, 1, 2);
+        unroll<block * Vectors>([&](auto k) __attribute__((always_inline)) {
+          difference[k] = sums[k];
+          sums[k] = broadcast<FloatVector>(0.0f);
+        });
+        add_products(sums, 2, 3);
+        unroll<block * Vectors>([&](auto k) __attribute__((always_inline)) {
+          const FloatVector m1 = difference[k];
+          difference[k] = m1 - sums[k];
+          sums[k] += m1;
+        });
+        add_products(sums, 0, 1);
+        write(sums, buffer);
+        unroll<block * Vectors>([&](auto k)
+                                    __attribute__((always_inline)) { sums[k] = difference[k]; });
+        add_products(sums, 3, 4);
+        write(sums, buffer + block * pitch);
+      } else {
+        add_products(sums, 0, operands.layout.step_inputs());
+        write(sums, buffer);
+      }
+    }
+  }
+
+  /// Adds the products of one row of the patch, over some input channels, with their weights.
+  template <int KernelWidth, int ColumnStride, int Vectors>
+  [[gnu::always_inline]] void add_input(FloatVector (&sums)[block * Vectors],
+                                        const Operands& operands, const HostPatch::Strip& strip,
+                                        std::int64_t row, std::int64_t input, std::int64_t first,
+                                        std::int64_t last) const {
+    const Geometry& g = plan_->geometry;
+    const std::int64_t width = KernelWidth > 0 ? KernelWidth : g.kernel_width;
+    const float* values =
+        operands.patch + strip.offset + row * strip.row_pitch + first * strip.channel_pitch;
+    const float* weights = operands.weights + (input * g.group_in_channels + first) * width * block;
+    const auto tap = [&](std::int64_t offset, const float* weight) __attribute__((always_inline)) {
       FloatVector x[Vectors];
-      for (int v = 0; v < Vectors; ++v) {
-        x[v] = *reinterpret_cast<const FloatVector*>(values + v * vector_length);
-      }
-      for (int c = 0; c < block; ++c) {
-        for (int v = 0; v < Vectors; ++v) sum[c][v] += x[v] * weight[c];
-      }
+      unroll<Vectors>([&](auto v) __attribute__((always_inline)) {
+        x[v] = load_once(values + offset + v * vector_length);
+      });
+      unroll<block * Vectors>([&](auto k) __attribute__((always_inline)) {
+        sums[k] += x[k % Vectors] * weight[k / Vectors];
+      });
     };
-    for (std::int64_t first = 0; first < g.group_in_channels; first += plan.channels_summed) {
-      for (int c = 0; c < block; ++c) {
-        for (int v = 0; v < Vectors; ++v) sum[c][v] = FloatVector{} + (first == 0 ? bias[c] : 0.0f);
-      }
-      const std::int64_t last = std::min(first + plan.channels_summed, g.group_in_channels);
-      for (std::int64_t ci = first; ci < last; ++ci) {
-        for (std::int64_t kh = 0; kh < g.kernel_height; ++kh) {
-          const float* const row = patch + ci * plan.channel_pitch + row_offset[kh];
-          if constexpr (KernelWidth > 0) {
-            for (int kw = 0; kw < KernelWidth; ++kw) tap(row + kw, weights + kw * block);
-            weights += KernelWidth * block;
-          } else {
-            for (std::int64_t kw = 0; kw < g.kernel_width; ++kw) {
-              tap(row + plan.column_offset[kw], weights);
-              weights += block;
-            }
-          }
+    for (std::int64_t ci = first; ci < last; ++ci) {
+      if constexpr (KernelWidth > 0) {
+        unroll<KernelWidth>([&](auto kw) __attribute__((always_inline)) {
+          tap(kw % ColumnStride * strip.phase_pitch + kw / ColumnStride, weights + kw * block);
+        });
+      } else {
+        for (std::int64_t kw = 0; kw < width; ++kw) {
+          tap(strip.column_offset[kw], weights + kw * block);
         }
       }
-      for (int c = 0; c < block; ++c) {
-        for (int v = 0; v < Vectors; ++v) {
-          auto& target = *reinterpret_cast<FloatVector*>(buffer + c * plan.tile_columns_padded +
-                                                         v * vector_length);
-          target = first == 0 ? sum[c][v] : target + sum[c][v];
-        }
-      }
+      values += strip.channel_pitch;
+      weights += width * block;
     }
-  }
-
-  /// Sigmoid of a row and its moments: the mean relative to the first value, then the squared
-  /// deviations about it, corrected for that mean's rounding. Exact for a constant row, and without
-  /// cancellation for any.
-  static Moments activate_row(const float* z, const Activation activation, std::int64_t columns,
-                              float* s) {
-    const float pivot = activation(z[0]);
-    float shifted_sum = 0;
-#pragma omp simd reduction(+ : shifted_sum)
-    for (std::int64_t i = 0; i < columns; ++i) {
-      s[i] = activation(z[i]);
-      shifted_sum += s[i] - pivot;
-    }
-    const float mean = pivot + shifted_sum / static_cast<float>(columns);
-    float deviation = 0;
-    float m2 = 0;
-#pragma omp simd reduction(+ : deviation, m2)
-    for (std::int64_t i = 0; i < columns; ++i) {
-      const float d = s[i] - mean;
-      deviation += d;
-      m2 += d * d;
-    }
-    const double count = static_cast<double>(columns);
-    const double correction = deviation / count;
-    return {count, mean + correction, m2 - correction * deviation};
   }
 
   std::shared_ptr<const DirectHostPlan> plan_;
-  PackedWeightsView<ExecutionSpace> weights_;
+  HostWeights<ExecutionSpace> direct_weights_;
+  HostWeights<ExecutionSpace> transformed_weights_;
   Epilogue<ExecutionSpace> epilogue_;
   FirstPass<ExecutionSpace> pass_;
 };

@@ -4,32 +4,23 @@
 
 #include <algorithm>
 #include <cstdint>
+#include <fusedconv/options.hpp>
+#include <numeric>
 #include <string>
 #include <vector>
 
+#include "../float_vector.hpp"
 #include "../moments.hpp"
 #include "first_pass.hpp"
+#include "host_patch.hpp"
+#include "winograd.hpp"
 
 namespace fusedconv::detail {
 
-/// A vector register of the target, as GCC's and Clang's vector extension spells it.
-#if defined(__AVX512F__)
-inline constexpr int vector_bytes = 64;
-#elif defined(__AVX__)
-inline constexpr int vector_bytes = 32;
-#else
-inline constexpr int vector_bytes = 16;
-#endif
-using FloatVector = float __attribute__((vector_size(vector_bytes), aligned(4), may_alias));
-inline constexpr int vector_length = vector_bytes / static_cast<int>(sizeof(float));
-
-/// How the host's direct convolution cuts its work, and the addresses that follow from it.
+/// How the host's convolution cuts its work; README.md in this folder has the picture.
 ///
-/// An item is a tile of output rows and columns of one image for some output channels of one
-/// channel group. Its input is first copied to a patch: padded with zeros and, where columns are
-/// strided, split by phase, so that every tap of the kernel reads consecutive floats and the inner
-/// loop knows neither padding nor stride. Rows and columns of the patch are slots: the offset of
-/// the input row or column that a slot starts at.
+/// An item is a tile of output rows and columns of one image for some output channels. Its input is
+/// first copied to a patch that stays in the second-level cache.
 struct DirectHostPlan {
   /// Output channels that share each load of the input; they and `vectors` accumulators each fill
   /// 12 of 16 registers, or 24 of 32.
@@ -38,115 +29,129 @@ struct DirectHostPlan {
 #else
   static constexpr int channel_block = 4;
 #endif
-  static constexpr int vectors = 3;
+  static constexpr int vectors = HostPatch::max_vectors;
 
-  explicit DirectHostPlan(const Shape& shape);
+  /// \param algorithm Algorithm::direct or, where winograd_applies(shape), Algorithm::winograd
+  DirectHostPlan(const Shape& shape, Algorithm algorithm);
 
-  /// Output channels whose weights are packed together.
-  std::int64_t weight_block() const { return channel_block; }
+  bool winograd() const { return algorithm == Algorithm::winograd; }
 
-  std::int64_t patch_floats() const { return geometry.group_in_channels * channel_pitch; }
-  std::int64_t row_buffer_floats() const { return channel_block * tile_columns_padded; }
+  std::int64_t row_buffer_floats() const {
+    return std::max(direct.step_rows(), transformed.step_rows()) * channel_block *
+           tile_columns_padded;
+  }
+  std::int64_t patch_floats() const { return std::max(direct.floats(), transformed.floats()); }
+  std::int64_t workspace_floats() const {
+    return std::max(direct.workspace_floats(), transformed.workspace_floats());
+  }
   std::int64_t scratch_bytes() const {
-    return (patch_floats() + row_buffer_floats() + vector_length) *
+    return (patch_floats() + workspace_floats() + row_buffer_floats() + vector_length) *
                static_cast<std::int64_t>(sizeof(float)) +
            64;
   }
   std::string description() const;
 
+  Algorithm algorithm;
   Geometry geometry;
   TileGrid tiles;
   std::int64_t tile_columns_padded;  ///< tile width in whole vectors
-  std::int64_t channels_per_item;    ///< output channels of an item, whole channel blocks
   std::int64_t channels_summed;      ///< input channels whose products are summed in registers
+  std::int64_t channels_per_item;    ///< output channels of an item, but for the last of a set
+  /// Output channels, whole groups of the normalisation, that are normalised once they are
+  /// convolved: as many as fit a cache, if one group does.
+  std::int64_t channels_per_set;
 
-  std::vector<std::int64_t> row_slots;      ///< input row of each patch row, from the tile's first
-  std::vector<std::int64_t> column_slots;   ///< input column of each slot's start, likewise
-  std::vector<std::int64_t> row_offset;     ///< (tile row, kernel row) -> floats from the channel
-  std::vector<std::int64_t> column_offset;  ///< kernel column -> floats from the patch row
-  std::int64_t slot_length;                 ///< floats of a column slot
-  std::int64_t row_pitch;
-  std::int64_t channel_pitch;
+  HostPatch direct;
+  HostPatch transformed;  ///< if winograd()
 };
 
-inline DirectHostPlan::DirectHostPlan(const Shape& shape) : geometry(shape) {
-  const Geometry& g = geometry;
-  const auto round_up = [](std::int64_t value, std::int64_t unit) {
-    return (value + unit - 1) / unit * unit;
-  };
-  constexpr std::int64_t max_tile_columns = 512;
+inline DirectHostPlan::DirectHostPlan(const Shape& shape, Algorithm convolution)
+    : algorithm(convolution), geometry(shape) {
+  Geometry& g = geometry;
+  // Planes that every pixel of is on its own are rows.
+  if (g.kernel_height * g.kernel_width * g.stride_height * g.stride_width == 1 &&
+      g.padding_height == 0 && g.padding_width == 0) {
+    g.width *= g.height;
+    g.output_width *= g.output_height;
+    g.height = g.output_height = 1;
+  }
+
+  constexpr std::int64_t strip_columns = vectors * vector_length;
+  constexpr std::int64_t max_tile_columns = 480;
   constexpr std::int64_t max_tile_rows = 8;
-  constexpr std::int64_t patch_budget = 256 * 1024;  // half of a small second-level cache
-  constexpr std::int64_t max_channels_per_item = 32;
+  // Half of a small second-level cache; where there is AVX-512 they are of 1 MiB and more.
+  constexpr std::int64_t patch_budget = (vector_bytes == 64 ? 512 : 256) * 1024;
+  constexpr std::int64_t set_budget = 4352 * 1024;      // two of them share a third-level cache
+  constexpr std::int64_t min_set_channels = 32;         // each set makes patches of its own
+  constexpr std::int64_t item_operations = 16'000'000;  // small beside a run, large beside a patch
   // Rounding errors grow with the length of a sum: long ones are taken in parts.
   constexpr std::int64_t max_taps_summed = 256;
 
-  channels_per_item =
-      std::min<std::int64_t>(max_channels_per_item, round_up(g.group_out_channels, channel_block));
   channels_summed = std::max<std::int64_t>(1, max_taps_summed / (g.kernel_height * g.kernel_width));
-  tiles.height = g.output_height;
-  tiles.width = g.output_width;
-  tiles.tile_width = std::min(max_tile_columns, g.output_width);
 
-  // The smallest tile there is, one row, says what a row costs.
-  const auto lay_out = [&](std::int64_t rows) {
-    tiles.tile_height = rows;
-    tile_columns_padded = round_up(tiles.tile_width, vector_length);
-
-    row_slots.clear();
-    row_offset.assign(rows * g.kernel_height, 0);
-    const std::int64_t reach =
-        (rows - 1) * g.stride_height + (g.kernel_height - 1) * g.dilation_height + 1;
-    const bool dense_rows = reach <= rows * g.kernel_height;
-    if (dense_rows) {
-      for (std::int64_t i = 0; i < reach; ++i) row_slots.push_back(i);
-    }
-    for (std::int64_t r = 0; r < rows; ++r) {
-      for (std::int64_t kh = 0; kh < g.kernel_height; ++kh) {
-        const std::int64_t input_row = r * g.stride_height + kh * g.dilation_height;
-        row_offset[r * g.kernel_height + kh] =
-            dense_rows ? input_row : static_cast<std::int64_t>(row_slots.size());
-        if (!dense_rows) row_slots.push_back(input_row);
+  // Items and sets begin where a block of packed weights does.
+  const std::int64_t alignment = g.groups == 1 || g.group_out_channels % channel_block == 0
+                                     ? channel_block
+                                     : g.group_out_channels;
+  const std::int64_t smallest_set = std::lcm(shape.channels_per_norm_group(), alignment);
+  channels_per_set = g.out_channels;
+  if (g.out_channels % smallest_set == 0) {
+    const std::int64_t plane_bytes =
+        g.output_height * g.output_width * static_cast<std::int64_t>(sizeof(float));
+    const std::int64_t sets = g.out_channels / smallest_set;
+    channels_per_set = smallest_set;
+    for (std::int64_t multiple = 2; multiple <= sets; ++multiple) {
+      const std::int64_t channels = multiple * smallest_set;
+      if (sets % multiple == 0 &&
+          (channels_per_set < min_set_channels || channels * plane_bytes <= set_budget)) {
+        channels_per_set = channels;
       }
     }
+  }
 
-    // Columns of one phase, input column modulo stride, share a slot unless dilation spreads them
-    // so far that a slot for each kernel column is shorter.
-    column_slots.clear();
-    column_offset.assign(g.kernel_width, 0);
-    const std::int64_t largest_shift = (g.kernel_width - 1) * g.dilation_width / g.stride_width;
-    const bool by_phase = largest_shift <= tile_columns_padded;
-    slot_length = tile_columns_padded + (by_phase ? largest_shift : 0);
-    for (std::int64_t kw = 0; kw < g.kernel_width; ++kw) {
-      const std::int64_t column = kw * g.dilation_width;
-      const std::int64_t start = by_phase ? column % g.stride_width : column;
-      const auto slot = std::find(column_slots.begin(), column_slots.end(), start);
-      column_offset[kw] =
-          (slot - column_slots.begin()) * slot_length + (by_phase ? column / g.stride_width : 0);
-      if (slot == column_slots.end()) column_slots.push_back(start);
+  tiles.height = g.output_height;
+  tiles.width = g.output_width;
+  const std::int64_t tiles_across = (g.output_width + max_tile_columns - 1) / max_tile_columns;
+  tiles.tile_width = (g.output_width + tiles_across - 1) / tiles_across;
+  if (tiles_across > 1) {
+    tiles.tile_width = (tiles.tile_width + strip_columns - 1) / strip_columns * strip_columns;
+  }
+  const auto lay_out = [&](std::int64_t rows) {
+    tiles.tile_height = rows;
+    tile_columns_padded = (tiles.tile_width + vector_length - 1) / vector_length * vector_length;
+    direct = HostPatch(g, HostPatch::Rows::plain, rows, tile_columns_padded);
+    if (winograd()) {
+      transformed = HostPatch(g, HostPatch::Rows::winograd, rows, tile_columns_padded);
     }
-    row_pitch = static_cast<std::int64_t>(column_slots.size()) * slot_length;
-    for (std::int64_t& offset : row_offset) offset *= row_pitch;
-    channel_pitch = static_cast<std::int64_t>(row_slots.size()) * row_pitch;
   };
   const auto fits = [&] {
     return patch_floats() * static_cast<std::int64_t>(sizeof(float)) <= patch_budget;
   };
 
-  lay_out(1);
-  while (!fits() && tiles.tile_width > vectors * vector_length) {
-    tiles.tile_width = round_up((tiles.tile_width + 1) / 2, vector_length);
-    lay_out(1);
+  // The smallest tile there is, one step of rows, says what a row costs.
+  const std::int64_t step = winograd() ? winograd_outputs : 1;
+  lay_out(step);
+  while (!fits() && tiles.tile_width > strip_columns) {
+    tiles.tile_width =
+        ((tiles.tile_width + 1) / 2 + strip_columns - 1) / strip_columns * strip_columns;
+    lay_out(step);
   }
-  std::int64_t rows = 1;
-  while (fits() && rows < std::min(max_tile_rows, g.output_height)) lay_out(++rows);
-  if (!fits() && rows > 1) lay_out(rows - 1);
+  std::int64_t rows = step;
+  while (fits() && rows + step <= max_tile_rows && rows < g.output_height) lay_out(rows += step);
+  if (!fits() && rows > step) lay_out(rows - step);
+
+  const std::int64_t operations = 2 * tiles.tile_height * tiles.tile_width * g.group_in_channels *
+                                  g.kernel_height * g.kernel_width;
+  channels_per_item =
+      std::min(channels_per_set, (item_operations / operations / alignment + 1) * alignment);
 }
 
 inline std::string DirectHostPlan::description() const {
-  return "direct, tiles of " + std::to_string(tiles.tile_height) + " rows x " +
-         std::to_string(tiles.tile_width) + " columns, " + std::to_string(channel_block) +
-         " channels x " + std::to_string(vectors * vector_length) + " pixels in registers";
+  return std::string(winograd() ? "Winograd F(2,3) on rows" : "direct") + ", tiles of " +
+         std::to_string(tiles.tile_height) + " rows x " + std::to_string(tiles.tile_width) +
+         " columns, " + std::to_string(channel_block) + " channels x " +
+         std::to_string(vectors * vector_length) + " pixels in registers, " +
+         std::to_string(channels_per_set) + " channels normalised at a time";
 }
 
 }  // namespace fusedconv::detail

@@ -12,6 +12,7 @@
 #include "../allocate.hpp"
 #include "../epilogue.hpp"
 #include "../moments.hpp"
+#include "../normalize.hpp"
 #include "../team.hpp"
 #include "first_pass.hpp"
 
@@ -124,7 +125,7 @@ struct Activate {
   }
 };
 
-/// First pass by matrix products.
+/// The block by matrix products.
 template <class ExecutionSpace>
 class Gemm {
  public:
@@ -146,7 +147,8 @@ class Gemm {
   }
 
   void operator()(const ExecutionSpace& exec, const Epilogue<ExecutionSpace>& epilogue,
-                  const FirstPass<ExecutionSpace>& pass) const {
+                  const FirstPass<ExecutionSpace>& pass,
+                  const GroupNorm<ExecutionSpace>& group_norm) const {
     const Geometry& g = plan_.geometry;
     const std::int64_t pixels = g.output_height * g.output_width;
     for (std::int64_t image = 0; image < pass.images; ++image) {
@@ -171,6 +173,7 @@ class Gemm {
     }
     for_each_team("fusedconv::activate", exec, pass.images * g.out_channels * plan_.tiles.size(),
                   Activate<ExecutionSpace>{plan_.tiles, g.out_channels, epilogue, pass});
+    group_norm.merge_and_normalize(exec, pass.images, pass.y);
   }
 
  private:

@@ -1,0 +1,146 @@
+// SPDX-License-Identifier: Apache-2.0
+#ifndef FUSEDCONV_SRC_ROW_ACTIVATION_HPP
+#define FUSEDCONV_SRC_ROW_ACTIVATION_HPP
+
+#include <algorithm>
+#include <cstdint>
+
+#include "float_vector.hpp"
+#include "moments.hpp"
+#include "sigmoid.hpp"
+
+namespace fusedconv::detail {
+
+/// sigmoid(z * scale) of one channel's rows in a tile, on the host, and the moments of all of them.
+///
+/// Sums are of deviations from a pivot and of their squares. The pivot is the mean of the first
+/// columns: so far from it that cancellation would cost digits, the mean of n values can only be
+/// where those columns themselves add much to the squared deviations. With k of them the loss is at
+/// most n / k times the rounding of one operation. Constant rows stay exact.
+class RowActivation {
+ public:
+  explicit RowActivation(float scale = 1) : scale_(scale) {}
+
+  /// \param z       (columns), readable up to whole vectors
+  /// \param columns at least 1
+  /// \param s       (columns), receives the sigmoids
+  void operator()(const float* z, std::int64_t columns, float* s) {
+    std::int64_t first = 0;
+    if (count_ == 0) {
+      first = std::min<std::int64_t>(columns, 64);
+      pivot_ = sigmoid<SigmoidRange::whole>(z[0] * scale_);
+      const double first_sum = sum(activate(z, first, s).deviations);
+      pivot_ = static_cast<float>(pivot_ + first_sum / static_cast<double>(first));
+      running_ = deviations_of(s, first);
+    }
+    if (first < columns) running_ = activate(z + first, columns - first, s + first);
+    count_ += columns;
+    vectors_added_ += (columns + vector_length - 1) / vector_length;
+    // Long sums of floats lose digits.
+    if (vectors_added_ >= 64) flush();
+  }
+
+  /// Of all rows so far.
+  Moments moments() {
+    flush();
+    const double count = static_cast<double>(count_);
+    const double mean = deviations_ / count;
+    return {count, pivot_ + mean, std::max(0.0, squares_ - deviations_ * mean)};
+  }
+
+ private:
+  struct Sums {
+    FloatVector deviations;
+    FloatVector squares;
+
+    static Sums zero() { return {broadcast<FloatVector>(0.0f), broadcast<FloatVector>(0.0f)}; }
+
+    void add(FloatVector deviation) {
+      deviations += deviation;
+      squares += deviation * deviation;
+    }
+  };
+
+  Sums activate(const float* z, std::int64_t columns, float* s) const {
+    Sums sums = running_;
+    if (activate_in<SigmoidRange::usual>(z, columns, s, sums)) return sums;
+    sums = running_;
+    activate_in<SigmoidRange::whole>(z, columns, s, sums);
+    return sums;
+  }
+
+  /// False if an argument was outside the range.
+  template <SigmoidRange range>
+  bool activate_in(const float* z, std::int64_t columns, float* s, Sums& sums) const {
+    Sums local = sums;
+    FloatVector largest = broadcast<FloatVector>(0.0f);
+    const auto activate_vector = [&](std::int64_t i) {
+      const FloatVector a = load(z + i) * scale_;
+      if constexpr (range == SigmoidRange::usual) {
+        const FloatVector magnitude =
+            std::bit_cast<FloatVector>(std::bit_cast<IntVector>(a) & 0x7FFFFFFF);
+        largest = magnitude > largest ? magnitude : largest;
+      }
+      return sigmoid<range>(a);
+    };
+    const FloatVector pivot = broadcast<FloatVector>(pivot_);
+    std::int64_t i = 0;
+    for (; i + vector_length <= columns; i += vector_length) {
+      const FloatVector value = activate_vector(i);
+      store(s + i, value);
+      local.add(value - pivot);
+    }
+    if (i < columns) {
+      const FloatVector value = activate_vector(i);
+      std::copy_n(reinterpret_cast<const float*>(&value), columns - i, s + i);
+      local.add(first_lanes(value - pivot, columns - i));
+    }
+    sums = local;
+    if constexpr (range == SigmoidRange::usual) {
+      bool outside = false;
+      for (int lane = 0; lane < vector_length; ++lane) {
+        outside |= largest[lane] > usual_sigmoid_limit;
+      }
+      return !outside;
+    }
+    return true;
+  }
+
+  Sums deviations_of(const float* s, std::int64_t columns) const {
+    Sums sums = Sums::zero();
+    const FloatVector pivot = broadcast<FloatVector>(pivot_);
+    std::int64_t i = 0;
+    for (; i + vector_length <= columns; i += vector_length) sums.add(load(s + i) - pivot);
+    if (i < columns) {
+      FloatVector value = broadcast<FloatVector>(0.0f);
+      std::copy_n(s + i, columns - i, reinterpret_cast<float*>(&value));
+      sums.add(first_lanes(value - pivot, columns - i));
+    }
+    return sums;
+  }
+
+  /// Zero in all but the first lanes.
+  static FloatVector first_lanes(FloatVector vector, std::int64_t lanes) {
+    for (int lane = 0; lane < vector_length; ++lane) vector[lane] = lane < lanes ? vector[lane] : 0;
+    return vector;
+  }
+
+  void flush() {
+    deviations_ += sum(running_.deviations);
+    squares_ += sum(running_.squares);
+    running_ = Sums::zero();
+    vectors_added_ = 0;
+  }
+
+  float scale_;
+  float pivot_ = 0;
+  Sums running_ = Sums::zero();
+  std::int64_t vectors_added_ = 0;
+  std::int64_t count_ = 0;
+  double deviations_ = 0;
+  double squares_ = 0;
+};
+
+}  // namespace fusedconv::detail
+
+#endif
