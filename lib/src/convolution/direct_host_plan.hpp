@@ -56,7 +56,7 @@ struct DirectHostPlan {
   TileGrid tiles;
   std::int64_t tile_columns_padded;  ///< tile width in whole vectors
   std::int64_t channels_summed;      ///< input channels whose products are summed in registers
-  std::int64_t channels_per_item;    ///< output channels of an item, but for the last of a set
+  std::int64_t channel_alignment;    ///< items begin at multiples of it, where a block does
   /// Output channels, whole groups of the normalisation, that are normalised once they are
   /// convolved: as many as fit a cache, if one group does.
   std::int64_t channels_per_set;
@@ -81,19 +81,17 @@ inline DirectHostPlan::DirectHostPlan(const Shape& shape, Algorithm convolution)
   constexpr std::int64_t max_tile_rows = 8;
   // Half of a small second-level cache; where there is AVX-512 they are of 1 MiB and more.
   constexpr std::int64_t patch_budget = (vector_bytes == 64 ? 512 : 256) * 1024;
-  constexpr std::int64_t set_budget = 4352 * 1024;      // two of them share a third-level cache
-  constexpr std::int64_t min_set_channels = 32;         // each set makes patches of its own
-  constexpr std::int64_t item_operations = 16'000'000;  // small beside a run, large beside a patch
+  constexpr std::int64_t set_budget = 4352 * 1024;  // two of them share a third-level cache
+  constexpr std::int64_t min_set_channels = 32;     // each set makes patches of its own
   // Rounding errors grow with the length of a sum: long ones are taken in parts.
   constexpr std::int64_t max_taps_summed = 256;
 
   channels_summed = std::max<std::int64_t>(1, max_taps_summed / (g.kernel_height * g.kernel_width));
 
-  // Items and sets begin where a block of packed weights does.
-  const std::int64_t alignment = g.groups == 1 || g.group_out_channels % channel_block == 0
-                                     ? channel_block
-                                     : g.group_out_channels;
-  const std::int64_t smallest_set = std::lcm(shape.channels_per_norm_group(), alignment);
+  channel_alignment = g.groups == 1 || g.group_out_channels % channel_block == 0
+                          ? channel_block
+                          : g.group_out_channels;
+  const std::int64_t smallest_set = std::lcm(shape.channels_per_norm_group(), channel_alignment);
   channels_per_set = g.out_channels;
   if (g.out_channels % smallest_set == 0) {
     const std::int64_t plane_bytes =
@@ -139,11 +137,6 @@ inline DirectHostPlan::DirectHostPlan(const Shape& shape, Algorithm convolution)
   std::int64_t rows = step;
   while (fits() && rows + step <= max_tile_rows && rows < g.output_height) lay_out(rows += step);
   if (!fits() && rows > step) lay_out(rows - step);
-
-  const std::int64_t operations = 2 * tiles.tile_height * tiles.tile_width * g.group_in_channels *
-                                  g.kernel_height * g.kernel_width;
-  channels_per_item =
-      std::min(channels_per_set, (item_operations / operations / alignment + 1) * alignment);
 }
 
 inline std::string DirectHostPlan::description() const {

@@ -43,8 +43,8 @@ struct FusedHostThread {
         normalize(group_norm.normalize(pass.y)),
         work(in_order_work),
         groups_per_set(plan->channels_per_set / group_norm.channels_per_group()),
-        items_across((plan->channels_per_set + plan->channels_per_item - 1) /
-                     plan->channels_per_item),
+        channels_per_item(item_channels(pass.images, threads)),
+        items_across((plan->channels_per_set + channels_per_item - 1) / channels_per_item),
         pieces_per_set(plan->channels_per_set * normalize.pieces_per_plane),
         pieces_at_once(std::min(
             pieces_per_set, (normalized_at_once - 1) / std::min(normalize.plane_size,
@@ -52,6 +52,17 @@ struct FusedHostThread {
                                 1)),
         order(pass.images * sets(), items_across * plan->tiles.size(),
               (pieces_per_set + pieces_at_once - 1) / pieces_at_once, threads) {}
+
+  /// All channels of a set share a patch unless there are too few tiles to keep all threads busy.
+  std::int64_t item_channels(std::int64_t images, int threads) const {
+    constexpr std::int64_t items_per_thread = 8;
+    constexpr std::int64_t min_channels = 32;
+    const std::int64_t tiles = images * sets() * plan->tiles.size();
+    const std::int64_t across = (items_per_thread * threads + tiles - 1) / tiles;
+    const std::int64_t channels = std::max(min_channels, plan->channels_per_set / across);
+    const std::int64_t alignment = plan->channel_alignment;
+    return std::min(plan->channels_per_set, (channels + alignment - 1) / alignment * alignment);
+  }
 
   std::int64_t sets() const { return plan->geometry.out_channels / plan->channels_per_set; }
 
@@ -62,9 +73,8 @@ struct FusedHostThread {
         order,
         [&](std::int64_t unit, std::int64_t number) {
           const std::int64_t set_begin = unit % sets() * plan->channels_per_set;
-          const std::int64_t first = number % items_across * plan->channels_per_item;
-          const std::int64_t last =
-              std::min(first + plan->channels_per_item, plan->channels_per_set);
+          const std::int64_t first = number % items_across * channels_per_item;
+          const std::int64_t last = std::min(first + channels_per_item, plan->channels_per_set);
           convolve(unit / sets(), set_begin + first, set_begin + last, number / items_across,
                    scratch);
         },
@@ -88,7 +98,8 @@ struct FusedHostThread {
   Normalize<ExecutionSpace> normalize;
   InOrderWork<ExecutionSpace> work;
   std::int64_t groups_per_set;
-  std::int64_t items_across;  ///< items that share a tile
+  std::int64_t channels_per_item;  ///< but for the last of a set
+  std::int64_t items_across;       ///< items that share a tile
   std::int64_t pieces_per_set;
   std::int64_t pieces_at_once;
   TwoStageOrder order;
