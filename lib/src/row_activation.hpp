@@ -3,6 +3,7 @@
 #define FUSEDCONV_SRC_ROW_ACTIVATION_HPP
 
 #include <algorithm>
+#include <bit>
 #include <cstdint>
 
 #include "float_vector.hpp"

@@ -67,7 +67,6 @@ class DirectHost {
 
  private:
   static constexpr int block = DirectHostPlan::channel_block;
-  static constexpr int vectors = DirectHostPlan::vectors;
 
   /// What the sums of a block of channels are made from.
   struct Operands {
