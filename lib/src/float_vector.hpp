@@ -2,6 +2,8 @@
 #ifndef FUSEDCONV_SRC_FLOAT_VECTOR_HPP
 #define FUSEDCONV_SRC_FLOAT_VECTOR_HPP
 
+#include <array>
+#include <bit>
 #include <cstdint>
 #include <type_traits>
 #include <utility>
@@ -18,6 +20,7 @@ inline constexpr int vector_bytes = 16;
 #endif
 using FloatVector = float __attribute__((vector_size(vector_bytes)));
 using IntVector = std::int32_t __attribute__((vector_size(vector_bytes)));
+using UnsignedVector = std::uint32_t __attribute__((vector_size(vector_bytes)));
 inline constexpr int vector_length = vector_bytes / static_cast<int>(sizeof(float));
 
 /// The integers that hold the bits of a float, or of each of a vector.
@@ -26,10 +29,12 @@ struct BitsOf;
 template <>
 struct BitsOf<float> {
   using type = std::int32_t;
+  using unsigned_type = std::uint32_t;
 };
 template <>
 struct BitsOf<FloatVector> {
   using type = IntVector;
+  using unsigned_type = UnsignedVector;
 };
 
 /// A vector, or the number itself, of equal elements.
@@ -75,6 +80,24 @@ template <int count, class Body>
     (body(std::integral_constant<int, i>{}), ...);
   }
   (std::make_integer_sequence<int, count>{});
+}
+
+/// Zero but in lanes begin to end - 1, which keep what they have.
+inline FloatVector lanes_between(FloatVector vector, std::int64_t begin, std::int64_t end) {
+  IntVector lane;
+  for (int i = 0; i < vector_length; ++i) lane[i] = i;
+  const IntVector kept = (lane >= broadcast<IntVector>(static_cast<std::int32_t>(begin))) &
+                         (lane < broadcast<IntVector>(static_cast<std::int32_t>(end)));
+  return std::bit_cast<FloatVector>(std::bit_cast<IntVector>(vector) & kept);
+}
+
+/// Whether any bit is set.
+inline bool any(IntVector vector) {
+  constexpr int words = vector_bytes / static_cast<int>(sizeof(std::uint64_t));
+  const auto parts = std::bit_cast<std::array<std::uint64_t, words>>(vector);
+  std::uint64_t all = 0;
+  for (const std::uint64_t part : parts) all |= part;
+  return all != 0;
 }
 
 /// Sum of the elements, in pairs.

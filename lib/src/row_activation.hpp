@@ -91,18 +91,21 @@ class RowActivation {
       store(s + i, value);
       local.add(value - pivot);
     }
-    if (i < columns) {
-      const FloatVector value = activate_vector(i);
-      std::copy_n(reinterpret_cast<const float*>(&value), columns - i, s + i);
-      local.add(first_lanes(value - pivot, columns - i));
+    const std::int64_t left = columns - i;
+    if (left > 0 && i > 0) {
+      // The last whole vector of the row once more, of which the sums take what is new.
+      const std::int64_t last = columns - vector_length;
+      const FloatVector value = activate_vector(last);
+      store(s + last, value);
+      local.add(lanes_between(value - pivot, vector_length - left, vector_length));
+    } else if (left > 0) {
+      const FloatVector value = activate_vector(0);
+      std::copy_n(reinterpret_cast<const float*>(&value), left, s);
+      local.add(lanes_between(value - pivot, 0, left));
     }
     sums = local;
     if constexpr (range == SigmoidRange::usual) {
-      bool outside = false;
-      for (int lane = 0; lane < vector_length; ++lane) {
-        outside |= largest[lane] > usual_sigmoid_limit;
-      }
-      return !outside;
+      return !any(largest > broadcast<FloatVector>(usual_sigmoid_limit));
     }
     return true;
   }
@@ -115,15 +118,9 @@ class RowActivation {
     if (i < columns) {
       FloatVector value = broadcast<FloatVector>(0.0f);
       std::copy_n(s + i, columns - i, reinterpret_cast<float*>(&value));
-      sums.add(first_lanes(value - pivot, columns - i));
+      sums.add(lanes_between(value - pivot, 0, columns - i));
     }
     return sums;
-  }
-
-  /// Zero in all but the first lanes.
-  static FloatVector first_lanes(FloatVector vector, std::int64_t lanes) {
-    for (int lane = 0; lane < vector_length; ++lane) vector[lane] = lane < lanes ? vector[lane] : 0;
-    return vector;
   }
 
   void flush() {

@@ -49,12 +49,13 @@ inline Float sigmoid(Float a) {
     const Float rest = q - (rounded - 1.0f);
     return q / (rounded + (p * r + rest));
   };
-  const Int biased_bits = std::bit_cast<Int>(biased);
   if constexpr (range == SigmoidRange::usual) {
-    return ratio(std::bit_cast<Float>((biased_bits << 23) + 0x3F800000));
+    // Outside the range the exponent is anything: unsigned numbers may overflow.
+    using Unsigned = typename BitsOf<Float>::unsigned_type;
+    return ratio(std::bit_cast<Float>((std::bit_cast<Unsigned>(biased) << 23) + 0x3F800000U));
   } else {
     // Below 2^-126 the rest of the exponent follows as a second factor, which rounds once.
-    const Int exponent = biased_bits - round_magic_bits;
+    const Int exponent = std::bit_cast<Int>(biased) - round_magic_bits;
     const Int least = broadcast<Int>(-126);
     const Int normal = exponent < least ? least : exponent;
     return ratio(std::bit_cast<Float>((normal + 127) << 23)) *

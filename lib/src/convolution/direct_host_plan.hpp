@@ -77,7 +77,7 @@ inline DirectHostPlan::DirectHostPlan(const Shape& shape, Algorithm convolution)
   }
 
   constexpr std::int64_t strip_columns = vectors * vector_length;
-  constexpr std::int64_t max_tile_columns = 480;
+  constexpr std::int64_t max_tile_columns = 960;
   constexpr std::int64_t max_tile_rows = 8;
   // Half of a small second-level cache; where there is AVX-512 they are of 1 MiB and more.
   constexpr std::int64_t patch_budget = (vector_bytes == 64 ? 512 : 256) * 1024;

@@ -50,8 +50,9 @@ struct FusedHostThread {
             pieces_per_set, (normalized_at_once - 1) / std::min(normalize.plane_size,
                                                                 Normalize<ExecutionSpace>::piece) +
                                 1)),
-        order(pass.images * sets(), items_across * plan->tiles.size(),
-              (pieces_per_set + pieces_at_once - 1) / pieces_at_once, threads) {}
+        lanes{pass.images * sets(), items_across * plan->tiles.size(),
+              (pieces_per_set + pieces_at_once - 1) / pieces_at_once,
+              lane_count(pass.images * sets(), threads), threads} {}
 
   /// All channels of a set share a patch unless there are too few tiles to keep all threads busy.
   std::int64_t item_channels(std::int64_t images, int threads) const {
@@ -64,13 +65,28 @@ struct FusedHostThread {
     return std::min(plan->channels_per_set, (channels + alignment - 1) / alignment * alignment);
   }
 
+  /// As many as there are threads, if caches hold the activations of a unit for each; else as many
+  /// as caches hold two for.
+  std::int64_t lane_count(std::int64_t units, int threads) const {
+    constexpr std::int64_t mebibyte = 1024 * 1024;
+    // Of the third level. A small processor has no less, cores of large ones have this much each.
+    const std::int64_t cache_bytes = std::max<std::int64_t>(24, 2 * threads) * mebibyte;
+    const std::int64_t unit_bytes = plan->channels_per_set * plan->geometry.output_height *
+                                    plan->geometry.output_width *
+                                    static_cast<std::int64_t>(sizeof(float));
+    const std::int64_t cached = cache_bytes / unit_bytes;
+    const std::int64_t lanes_wanted =
+        cached >= threads ? threads : std::max<std::int64_t>(1, cached / 2);
+    return std::min(units, lanes_wanted);
+  }
+
   std::int64_t sets() const { return plan->geometry.out_channels / plan->channels_per_set; }
 
-  void operator()(const Team& team, std::int64_t) const {
+  void operator()(const Team& team, std::int64_t thread) const {
     auto* const scratch =
         static_cast<float*>(team.team_scratch(1).get_shmem_aligned(plan->scratch_bytes() - 64, 64));
     work.take_part(
-        order,
+        lanes, thread,
         [&](std::int64_t unit, std::int64_t number) {
           const std::int64_t set_begin = unit % sets() * plan->channels_per_set;
           const std::int64_t first = number % items_across * channels_per_item;
@@ -102,7 +118,7 @@ struct FusedHostThread {
   std::int64_t items_across;       ///< items that share a tile
   std::int64_t pieces_per_set;
   std::int64_t pieces_at_once;
-  TwoStageOrder order;
+  TwoStageLanes lanes;
 };
 
 /// The whole block on the host, in one parallel region: each activation is written once and
@@ -145,7 +161,7 @@ class FusedHost {
     const int threads = exec.concurrency();
     const FusedHostThread<ExecutionSpace> thread(plan_, direct_weights_, transformed_weights_,
                                                  epilogue, pass, group_norm, work_, threads);
-    work_.reset(exec, thread.order.units);
+    work_.reset(exec, thread.lanes.units);
     for_each_team("fusedconv::fused_block", exec, threads, thread, 1,
                   Scratch{1, plan_->scratch_bytes()});
   }
