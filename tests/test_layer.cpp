@@ -164,6 +164,63 @@ TYPED_TEST(LayerTest, HugeInputsAndWeightsMatchTheReference) {
   expect_float32_accurate<TypeParam>(problem);
 }
 
+/// Channels in units of their own, as in simulations: what is small in one may be large in another.
+TYPED_TEST(LayerTest, ChannelsOfDifferentUnitsMatchTheReference) {
+  Problem problem = random_problem({.batch = 2,
+                                    .in_channels = 12,
+                                    .height = 40,
+                                    .width = 83,
+                                    .out_channels = 6,
+                                    .kernel_size = {3, 3},
+                                    .num_groups = 2},
+                                   1);
+  const Shape& shape = problem.shape;
+  const auto unit = [](std::int64_t channel) {
+    return std::ldexp(1.0F, static_cast<int>(channel % 3 - 1) * 24);
+  };
+  const std::int64_t plane = shape.height * shape.width;
+  for (std::int64_t i = 0; i < shape.input_size(); ++i) {
+    problem.input[static_cast<std::size_t>(i)] *= unit(i / plane % shape.in_channels);
+  }
+  for (std::int64_t i = 0; i < shape.weight_size(); ++i) {
+    problem.conv_weight[static_cast<std::size_t>(i)] /=
+        unit(i / shape.kernel_area() % shape.in_channels);
+  }
+  expect_float32_accurate<TypeParam>(problem);
+}
+
+TYPED_TEST(LayerTest, TinyAndSparseInputsMatchTheReference) {
+  const Problem ordinary = random_problem(several_tiles(2), 1);
+  for (const float magnitude : {0x1p-20F, 0x1p-60F, 0x1p-110F}) {
+    SCOPED_TRACE(magnitude);
+    Problem problem = ordinary;
+    for (float& value : problem.input) value *= magnitude;
+    for (float& value : problem.conv_weight) value *= 0x1p20F;
+    for (float& value : problem.scale) value *= 0x1p-20F / magnitude;
+    for (float& value : problem.bias) value *= magnitude;
+    for (float& value : problem.conv_bias) value *= magnitude;
+    expect_float32_accurate<TypeParam>(problem);
+  }
+
+  Problem problem = ordinary;
+  for (std::size_t i = 0; i < problem.input.size(); ++i) {
+    if (i % 97 != 0) problem.input[i] = 0;
+  }
+  expect_float32_accurate<TypeParam>(problem);
+}
+
+/// So many tiles that a device does not hold their activations at once.
+TYPED_TEST(LayerTest, LargeImagesMatchTheReference) {
+  expect_float32_accurate<TypeParam>(random_problem({.batch = 1,
+                                                     .in_channels = 3,
+                                                     .height = 402,
+                                                     .width = 410,
+                                                     .out_channels = 8,
+                                                     .kernel_size = {3, 3},
+                                                     .num_groups = 2},
+                                                    1));
+}
+
 /// Elements that are NaN in both are equal; the others' L2 distance is within the tolerance of the
 /// problem without its NaN and infinite values.
 template <class ExecutionSpace>

@@ -5,8 +5,10 @@
 #include "allocate.hpp"
 #include "channel_parameters.hpp"
 #include "convolution/direct.hpp"
+#include "convolution/tuned.hpp"
 #include "moments.hpp"
 #include "normalize.hpp"
+#include "view_layout.hpp"
 #ifdef FUSEDCONV_HAVE_KOKKOS_KERNELS
 #include "convolution/gemm.hpp"
 #endif
@@ -25,21 +27,39 @@
 namespace fusedconv {
 namespace detail {
 
-// The plans there are and, at the same place in its list, the convolution that carries each out.
+// The convolutions there are for an execution space, each with its plan.
+template <class... Types>
+struct ConvolutionList {
+  using Convolution = std::variant<Types...>;
+  using Plan = std::variant<typename Types::Plan...>;
+  template <class Type>
+  using With =
+      std::conditional_t<std::is_void_v<Type>, ConvolutionList, ConvolutionList<Types..., Type>>;
+};
+
+template <class ExecutionSpace>
+using Tuned = typename TunedConvolution<ExecutionSpace>::type;
+
+template <class ExecutionSpace>
+inline constexpr bool has_tuned = !std::is_void_v<Tuned<ExecutionSpace>>;
+
+template <class ExecutionSpace>
+using Convolutions =
 #ifdef FUSEDCONV_HAVE_KOKKOS_KERNELS
-template <class ExecutionSpace>
-using ConvolutionPlan = std::variant<DirectPlan<ExecutionSpace>, GemmPlan>;
-template <class ExecutionSpace>
-using Convolution = std::variant<Direct<ExecutionSpace>, Gemm<ExecutionSpace>>;
+    typename ConvolutionList<Direct<ExecutionSpace>,
+                             Gemm<ExecutionSpace>>::template With<Tuned<ExecutionSpace>>;
 #else
-template <class ExecutionSpace>
-using ConvolutionPlan = std::variant<DirectPlan<ExecutionSpace>>;
-template <class ExecutionSpace>
-using Convolution = std::variant<Direct<ExecutionSpace>>;
+    typename ConvolutionList<Direct<ExecutionSpace>>::template With<Tuned<ExecutionSpace>>;
 #endif
 
 template <class ExecutionSpace>
+using ConvolutionPlan = typename Convolutions<ExecutionSpace>::Plan;
+template <class ExecutionSpace>
+using Convolution = typename Convolutions<ExecutionSpace>::Convolution;
+
+template <class ExecutionSpace>
 ConvolutionPlan<ExecutionSpace> plan_convolution(const Shape& shape, const Options& options) {
+  const bool is_automatic = options.algorithm == Algorithm::automatic;
 #ifdef FUSEDCONV_HAVE_KOKKOS_KERNELS
   if (options.algorithm == Algorithm::gemm) return GemmPlan(shape);
 #else
@@ -48,6 +68,17 @@ ConvolutionPlan<ExecutionSpace> plan_convolution(const Shape& shape, const Optio
                           "gemm");
   }
 #endif
+  if constexpr (has_tuned<ExecutionSpace>) {
+    using TunedType = Tuned<ExecutionSpace>;
+    if (options.algorithm == TunedType::Plan::algorithm ||
+        (is_automatic && TunedType::choice(shape, options.precision).pays)) {
+      TunedType::require_applicable(shape, options.precision);
+      return typename TunedType::Plan(shape, options.precision);
+    }
+  } else if (options.algorithm == Algorithm::tensor_core) {
+    throw InvalidArgument("algorithm", "one that runs on " + std::string(ExecutionSpace::name()),
+                          "tensor_core");
+  }
   if constexpr (runs_on_host<ExecutionSpace>) {
     if (options.algorithm == Algorithm::winograd && !winograd_applies(shape)) {
       throw InvalidArgument("algorithm",
@@ -55,12 +86,12 @@ ConvolutionPlan<ExecutionSpace> plan_convolution(const Shape& shape, const Optio
                             "has a vertical stride or dilation",
                             "winograd");
     }
-    const bool winograd = options.algorithm == Algorithm::winograd ||
-                          (options.algorithm == Algorithm::automatic && winograd_pays(shape));
+    const bool winograd =
+        options.algorithm == Algorithm::winograd || (is_automatic && winograd_pays(shape));
     return DirectHostPlan(shape, winograd ? Algorithm::winograd : Algorithm::direct);
   } else {
     if (options.algorithm == Algorithm::winograd) {
-      throw InvalidArgument("algorithm", "auto, direct or gemm on a device", "winograd");
+      throw InvalidArgument("algorithm", "one that runs on a device", "winograd");
     }
     return DirectDevicePlan(shape);
   }
@@ -70,24 +101,57 @@ template <class ExecutionSpace>
 Convolution<ExecutionSpace> make_convolution(const ExecutionSpace& exec,
                                              const ConvolutionPlan<ExecutionSpace>& plan,
                                              const typename Direct<ExecutionSpace>::Weight& weight,
-                                             std::int64_t max_images) {
+                                             const Epilogue<ExecutionSpace>& epilogue,
+                                             const Shape& shape) {
 #ifdef FUSEDCONV_HAVE_KOKKOS_KERNELS
   if (const auto* const gemm = std::get_if<GemmPlan>(&plan)) {
     return Gemm<ExecutionSpace>(exec, *gemm, weight);
   }
 #endif
+  if constexpr (has_tuned<ExecutionSpace>) {
+    using TunedType = Tuned<ExecutionSpace>;
+    if (const auto* const tuned = std::get_if<typename TunedType::Plan>(&plan)) {
+      return TunedType(exec, *tuned, weight, epilogue, shape);
+    }
+  }
   return Direct<ExecutionSpace>(exec, std::get<DirectPlan<ExecutionSpace>>(plan), weight,
-                                max_images);
+                                shape.batch);
 }
 
+/// The tiles whose partial moments a plan keeps, and how many of them there are: none where the
+/// convolution has statistics of its own.
 template <class ExecutionSpace>
 TileGrid tiles_of(const ConvolutionPlan<ExecutionSpace>& plan) {
   return std::visit([](const auto& p) { return p.tiles; }, plan);
 }
 
+template <class ExecutionSpace>
+std::int64_t partial_moments_of(const ConvolutionPlan<ExecutionSpace>& plan) {
+  if constexpr (has_tuned<ExecutionSpace>) {
+    if (std::holds_alternative<typename Tuned<ExecutionSpace>::Plan>(plan)) return 0;
+  }
+  return tiles_of<ExecutionSpace>(plan).size();
+}
+
+/// Why plan_convolution chose what it did, as the end of a sentence; empty where it had no choice.
+template <class ExecutionSpace>
+std::string reason(const Shape& shape, const Options& options) {
+  if (options.algorithm != Algorithm::automatic) return {};
+  if constexpr (has_tuned<ExecutionSpace>) {
+    return Tuned<ExecutionSpace>::choice(shape, options.precision).reason;
+  }
+  if constexpr (runs_on_host<ExecutionSpace>) {
+    if (winograd_pays(shape)) return "it takes a third fewer multiplications";
+    return winograd_applies(shape) ? "there are too few channels or rows for Winograd's algorithm"
+                                   : "Winograd's algorithm is not for this kernel";
+  }
+  return {};
+}
+
 /// The public view of a plan.
 template <class ExecutionSpace>
-Plan describe(const Shape& shape, const ConvolutionPlan<ExecutionSpace>& plan) {
+Plan describe(const Shape& shape, const Options& options,
+              const ConvolutionPlan<ExecutionSpace>& plan) {
   Plan result;
   std::int64_t convolution_bytes = 0;
   std::visit(
@@ -98,6 +162,12 @@ Plan describe(const Shape& shape, const ConvolutionPlan<ExecutionSpace>& plan) {
           result.algorithm = p.algorithm;
           convolution_bytes = Direct<ExecutionSpace>::workspace_bytes(p, shape.batch);
         }
+        if constexpr (has_tuned<ExecutionSpace>) {
+          if constexpr (std::is_same_v<PlanType, typename Tuned<ExecutionSpace>::Plan>) {
+            result.algorithm = p.algorithm;
+            convolution_bytes = Tuned<ExecutionSpace>::workspace_bytes(p, shape);
+          }
+        }
 #ifdef FUSEDCONV_HAVE_KOKKOS_KERNELS
         if constexpr (std::is_same_v<PlanType, GemmPlan>) {
           result.algorithm = Algorithm::gemm;
@@ -106,10 +176,12 @@ Plan describe(const Shape& shape, const ConvolutionPlan<ExecutionSpace>& plan) {
 #endif
       },
       plan);
+  const std::string why = reason<ExecutionSpace>(shape, options);
+  if (!why.empty()) result.description += "; chosen because " + why;
   const auto bytes_of = [](std::size_t size) { return static_cast<std::int64_t>(size); };
   result.workspace_bytes = convolution_bytes +
                            shape.batch * shape.out_channels *
-                               tiles_of<ExecutionSpace>(plan).size() *
+                               partial_moments_of<ExecutionSpace>(plan) *
                                bytes_of(sizeof(PartialMoments)) +
                            shape.batch * shape.num_groups * bytes_of(sizeof(Statistics)) +
                            4 * shape.out_channels * bytes_of(sizeof(float));
@@ -160,17 +232,18 @@ void require_matching(const Shape& shape, const Parameters<MemorySpace>& paramet
 template <class ExecutionSpace>
 class Layer<ExecutionSpace>::Implementation {
  public:
-  Implementation(const ExecutionSpace& exec, const Shape& shape,
+  Implementation(const ExecutionSpace& exec, const Shape& shape, const Options& options,
                  const detail::ConvolutionPlan<ExecutionSpace>& convolution_plan,
                  const Parameters<memory_space>& parameters)
       : shape_(shape),
-        plan_(detail::describe<ExecutionSpace>(shape, convolution_plan)),
+        plan_(detail::describe<ExecutionSpace>(shape, options, convolution_plan)),
         tiles_(detail::tiles_of<ExecutionSpace>(convolution_plan)),
         channels_(detail::pack_channel_parameters(exec, parameters, shape.out_channels)),
-        convolution_(
-            detail::make_convolution(exec, convolution_plan, parameters.conv_weight, shape.batch)),
+        convolution_(detail::make_convolution(exec, convolution_plan, parameters.conv_weight,
+                                              epilogue(), shape)),
         partial_(detail::allocate<detail::PartialMomentsView<ExecutionSpace>>(
-            exec, "partial moments", shape.batch, shape.out_channels, tiles_.size())),
+            exec, "partial moments", shape.batch, shape.out_channels,
+            detail::partial_moments_of<ExecutionSpace>(convolution_plan))),
         statistics_(detail::allocate<detail::StatisticsView<ExecutionSpace>>(
             exec, "statistics", shape.batch, shape.num_groups)) {
     detail::reserve_team_scratch(exec, sizeof(double));
@@ -186,12 +259,11 @@ class Layer<ExecutionSpace>::Implementation {
     detail::require_extents("x", x, {images, shape_.in_channels, shape_.height, shape_.width});
     detail::require_extents(
         "y", y, {images, shape_.out_channels, shape_.output_height(), shape_.output_width()});
-    const detail::Epilogue<ExecutionSpace> epilogue{channels_.bias, channels_.scale};
     const detail::FirstPass<ExecutionSpace> pass{x.data(), y.data(), images, partial_};
     const detail::GroupNorm<ExecutionSpace> group_norm{
         tiles_,    partial_, statistics_, channels_.group_norm_weight, channels_.group_norm_bias,
         shape_.eps};
-    std::visit([&](const auto& convolution) { convolution(exec, epilogue, pass, group_norm); },
+    std::visit([&](const auto& convolution) { convolution(exec, epilogue(), pass, group_norm); },
                convolution_);
   }
 
@@ -199,6 +271,8 @@ class Layer<ExecutionSpace>::Implementation {
   const Plan& plan() const { return plan_; }
 
  private:
+  detail::Epilogue<ExecutionSpace> epilogue() const { return {channels_.bias, channels_.scale}; }
+
   Shape shape_;
   Plan plan_;
   detail::TileGrid tiles_;
@@ -214,14 +288,15 @@ Layer<ExecutionSpace>::Layer(const ExecutionSpace& exec, const Shape& shape,
   const Kokkos::Profiling::ScopedRegion region("fusedconv::Layer::Layer");
   shape.validate();
   detail::require_matching(shape, parameters);
+  detail::require_same_view_layout(exec);
   implementation_ = std::make_shared<const Implementation>(
-      exec, shape, detail::plan_convolution<ExecutionSpace>(shape, options), parameters);
+      exec, shape, options, detail::plan_convolution<ExecutionSpace>(shape, options), parameters);
 }
 
 template <class ExecutionSpace>
 Plan Layer<ExecutionSpace>::plan(const Shape& shape, const Options& options) {
   shape.validate();
-  return detail::describe<ExecutionSpace>(shape,
+  return detail::describe<ExecutionSpace>(shape, options,
                                           detail::plan_convolution<ExecutionSpace>(shape, options));
 }
 

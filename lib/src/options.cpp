@@ -8,12 +8,28 @@
 namespace fusedconv {
 namespace {
 
-constexpr std::array<std::pair<Algorithm, std::string_view>, 4> algorithm_names{{
+constexpr std::array<std::pair<Algorithm, std::string_view>, 5> algorithm_names{{
     {Algorithm::automatic, "auto"},
     {Algorithm::direct, "direct"},
     {Algorithm::winograd, "winograd"},
+    {Algorithm::tensor_core, "tensor_core"},
     {Algorithm::gemm, "gemm"},
 }};
+
+constexpr std::array<std::pair<Precision, std::string_view>, 2> precision_names{{
+    {Precision::fp32, "fp32"},
+    {Precision::tf32, "tf32"},
+}};
+
+template <class Names>
+auto from_string(const char* option, const Names& names, std::string_view name) {
+  std::string known_names;
+  for (const auto& [value, known] : names) {
+    if (known == name) return value;
+    known_names += (known_names.empty() ? "" : ", ") + std::string(known);
+  }
+  throw InvalidArgument(option, "one of " + known_names, "'" + std::string(name) + "'");
+}
 
 }  // namespace
 
@@ -24,15 +40,19 @@ std::string_view to_string(Algorithm algorithm) {
   return "unknown";
 }
 
-std::string_view to_string(Precision) { return "fp32"; }
+std::string_view to_string(Precision precision) {
+  for (const auto& [value, name] : precision_names) {
+    if (value == precision) return name;
+  }
+  return "unknown";
+}
 
 Algorithm algorithm_from_string(std::string_view name) {
-  std::string names;
-  for (const auto& [value, known] : algorithm_names) {
-    if (known == name) return value;
-    names += (names.empty() ? "" : ", ") + std::string(known);
-  }
-  throw InvalidArgument("algorithm", "one of " + names, "'" + std::string(name) + "'");
+  return from_string("algorithm", algorithm_names, name);
+}
+
+Precision precision_from_string(std::string_view name) {
+  return from_string("precision", precision_names, name);
 }
 
 bool is_available([[maybe_unused]] Algorithm algorithm) {

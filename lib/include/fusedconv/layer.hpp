@@ -17,7 +17,7 @@ namespace fusedconv {
 /// number of images, so that results do not depend on how a batch is cut.
 struct Plan {
   Algorithm algorithm = Algorithm::direct;  ///< never Algorithm::automatic
-  std::string description;                  ///< algorithm and tile, in words
+  std::string description;                  ///< algorithm and tile, and why it was chosen, in words
   std::int64_t workspace_bytes = 0;         ///< device memory that the layer holds
 };
 

@@ -129,6 +129,8 @@ struct Activate {
 template <class ExecutionSpace>
 class Gemm {
  public:
+  using Plan = GemmPlan;
+
   using Weight =
       Kokkos::View<const float****, Kokkos::LayoutRight, typename ExecutionSpace::memory_space>;
 

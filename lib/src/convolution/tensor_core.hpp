@@ -1,0 +1,278 @@
+// SPDX-License-Identifier: Apache-2.0
+#ifndef FUSEDCONV_SRC_CONVOLUTION_TENSOR_CORE_HPP
+#define FUSEDCONV_SRC_CONVOLUTION_TENSOR_CORE_HPP
+
+#include <Kokkos_Core.hpp>
+#include <algorithm>
+#include <cstdint>
+#include <fusedconv/error.hpp>
+#include <fusedconv/shape.hpp>
+#include <limits>
+#include <stdexcept>
+#include <string>
+
+#include "../allocate.hpp"
+#include "../normalize.hpp"
+#include "first_pass.hpp"
+#include "tensor_core_kernel.hpp"
+#include "tensor_core_plan.hpp"
+#include "tensor_core_task.hpp"
+#include "tensor_core_weights.hpp"
+#include "tuned.hpp"
+
+namespace fusedconv::detail {
+
+inline void require_success(cudaError_t status, const char* what) {
+  if (status != cudaSuccess) {
+    throw std::runtime_error(std::string("fusedconv: ") + what + ": " + cudaGetErrorString(status));
+  }
+}
+
+using TensorCoreKernel = void (*)(TensorCoreTask);
+
+inline TensorCoreKernel tensor_core_kernel(const TensorCorePlan& plan) {
+  const auto choose = [&](auto split) -> TensorCoreKernel {
+    constexpr bool is_split = decltype(split)::value;
+    if (plan.unrolled) return tensor_core_block<TensorCoreConfiguration<is_split, 4, 1, 3>>;
+    switch (plan.warps_m) {
+      case 1:
+        return tensor_core_block<TensorCoreConfiguration<is_split, 4, 1, 0>>;
+      case 2:
+        return tensor_core_block<TensorCoreConfiguration<is_split, 4, 2, 0>>;
+      default:
+        return tensor_core_block<TensorCoreConfiguration<is_split, 8, 4, 0>>;
+    }
+  };
+  return plan.precision == Precision::fp32 ? choose(std::true_type{}) : choose(std::false_type{});
+}
+
+/// The block on tensor cores: one kernel where all tiles of an image are in flight at once, else
+/// the kernel twice, for the statistics and for y.
+class TensorCore {
+ public:
+  using Plan = TensorCorePlan;
+  using ExecutionSpace = Kokkos::Cuda;
+  using Weight =
+      Kokkos::View<const float****, Kokkos::LayoutRight, typename ExecutionSpace::memory_space>;
+
+  static std::int64_t workspace_bytes(const Plan& plan, const Shape& shape) {
+    return 4 * (tensor_core_fragment_words(plan) + shape.weight_size() + 5 * shape.out_channels +
+                1) +
+           shape.batch * shape.num_groups * tensor_core_statistics_words * 8;
+  }
+
+  /// \throws InvalidArgument if this shape or this device cannot be served
+  static void require_applicable(const Shape& shape, Precision precision) {
+    if (Kokkos::Cuda().cuda_device_prop().major < 8) {
+      throw InvalidArgument("algorithm", "one for a GPU of compute capability below 8.0",
+                            "tensor_core");
+    }
+    const Plan plan(shape, precision);
+    if (plan.shared_bytes() > shared_limit()) {
+      throw InvalidArgument("algorithm",
+                            "one for a kernel whose input patch takes " +
+                                std::to_string(plan.shared_bytes()) + " bytes of shared memory",
+                            "tensor_core");
+    }
+  }
+
+  /// Whether this is the faster way, and why, as the end of a sentence.
+  struct Choice {
+    bool pays;
+    std::string reason;
+  };
+
+  static Choice choice(const Shape& shape, Precision precision) {
+    if (Kokkos::Cuda().cuda_device_prop().major < 8) {
+      return {false, "this GPU's tensor cores are of a compute capability below 8.0"};
+    }
+    const Plan plan(shape, precision);
+    if (plan.shared_bytes() > shared_limit()) {
+      return {false,
+              "the kernel's input patch takes more shared memory than tensor cores are given"};
+    }
+    if (plan.tiles_per_image() > std::numeric_limits<std::int32_t>::max()) {
+      return {false, "an image has more tiles than a launch on tensor cores"};
+    }
+    // Each channel group is padded to the sizes of the matrix units: 8 by 32 channels at least.
+    const std::int64_t products = shape.in_channels_per_group() * shape.out_channels_per_group();
+    if ((shape.groups > 1 && products == 1) ||
+        (shape.groups >= 8 && products <= 16 && shape.output_area() >= 1024)) {
+      return {false, "its channel groups are too small for tensor cores"};
+    }
+    return {true, "tensor cores are fastest for shapes like this"};
+  }
+
+  TensorCore(const ExecutionSpace& exec, const Plan& plan, const Weight& weight,
+             const Epilogue<ExecutionSpace>& epilogue, const Shape& shape)
+      : plan_(plan),
+        kernel_(tensor_core_kernel(plan)),
+        packed_(pack_tensor_core_weights(exec, plan, weight, epilogue)),
+        statistics_(allocate<Statistics>(
+            exec, "statistics", shape.batch * shape.num_groups * tensor_core_statistics_words)) {
+    const int shared = static_cast<int>(plan.shared_bytes());
+    require_success(cudaFuncSetAttribute(reinterpret_cast<const void*>(kernel_),
+                                         cudaFuncAttributeMaxDynamicSharedMemorySize, shared),
+                    "shared memory of the tensor cores' kernel");
+    int per_multiprocessor = 0;
+    require_success(cudaOccupancyMaxActiveBlocksPerMultiprocessor(
+                        &per_multiprocessor, reinterpret_cast<const void*>(kernel_),
+                        static_cast<int>(plan.block_threads()), plan.shared_bytes()),
+                    "occupancy of the tensor cores' kernel");
+    resident_blocks_ =
+        std::int64_t{per_multiprocessor} * exec.cuda_device_prop().multiProcessorCount;
+    one_pass_ = plan.tiles_per_image() <= std::min<std::int64_t>(resident_blocks_, 2047);
+  }
+
+  void operator()(const ExecutionSpace& exec, const Epilogue<ExecutionSpace>&,
+                  const FirstPass<ExecutionSpace>& pass,
+                  const GroupNorm<ExecutionSpace>& group_norm) const {
+    require_success(cudaMemsetAsync(statistics_.data(), 0,
+                                    statistics_.size() * sizeof(std::uint64_t), exec.cuda_stream()),
+                    "clearing of the statistics");
+    const std::int64_t images_at_once =
+        std::max<std::int64_t>(1, ((std::int64_t{1} << 31) - 1) / plan_.tiles_per_image());
+    for (std::int64_t first = 0; first < pass.images; first += images_at_once) {
+      TensorCoreTask task = make_task(pass, group_norm, first);
+      task.tiles = std::min(images_at_once, pass.images - first) * plan_.tiles_per_image();
+      if (one_pass_) {
+        task.arrival = tensor_core_arrival;
+        task.publishes = task.normalizes = true;
+        launch(exec, task, "fusedconv::tensor_core_block");
+      } else {
+        task.publishes = true;
+        launch(exec, task, "fusedconv::tensor_core_statistics");
+        task.publishes = false;
+        task.normalizes = true;
+        launch(exec, task, "fusedconv::tensor_core_block");
+      }
+    }
+  }
+
+ private:
+  /// A patch that leaves a multiprocessor one block is still worth it.
+  static std::int64_t shared_limit() {
+    return static_cast<std::int64_t>(Kokkos::Cuda().cuda_device_prop().sharedMemPerBlockOptin);
+  }
+
+  using Statistics =
+      Kokkos::View<unsigned long long*, Kokkos::LayoutRight, typename ExecutionSpace::memory_space>;
+
+  TensorCoreTask make_task(const FirstPass<ExecutionSpace>& pass,
+                           const GroupNorm<ExecutionSpace>& group_norm,
+                           std::int64_t first_image) const {
+    const auto narrow = [](std::int64_t value) { return static_cast<int>(value); };
+    const Geometry& g = plan_.geometry;
+    TensorCoreTask task{};
+    task.x = pass.x + first_image * g.in_channels * g.height * g.width;
+    task.y = pass.y + first_image * g.out_channels * g.output_height * g.output_width;
+    task.weights = reinterpret_cast<const uint4*>(packed_.fragments.data());
+    task.float_weights = packed_.weight.data();
+    task.channel_constants = reinterpret_cast<const float4*>(packed_.constants.data());
+    task.all_in_float = packed_.all_in_float.data();
+    task.group_norm_weight = group_norm.weight.data();
+    task.group_norm_bias = group_norm.bias.data();
+    task.statistics =
+        statistics_.data() + first_image * group_norm.groups() * tensor_core_statistics_words;
+    task.inverse_elements =
+        1 /
+        (static_cast<double>(group_norm.channels_per_group() * g.output_height * g.output_width) *
+         tensor_core_fixed_point);
+    task.eps = group_norm.eps;
+    task.loads_words = g.width % 4 == 0 && is_aligned(pass.x, 16) && (g.height * g.width) % 4 == 0;
+    task.store_floats = 1;
+    for (const int floats : {4, 2}) {
+      if (g.output_width % floats == 0 && plan_.tiles.tile_width % floats == 0 &&
+          is_aligned(pass.y, floats * sizeof(float))) {
+        task.store_floats = floats;
+        break;
+      }
+    }
+    task.groups = narrow(g.groups);
+    task.group_in_channels = narrow(g.group_in_channels);
+    task.group_out_channels = narrow(g.group_out_channels);
+    task.out_channels = narrow(g.out_channels);
+    task.height = narrow(g.height);
+    task.width = narrow(g.width);
+    task.output_height = narrow(g.output_height);
+    task.output_width = narrow(g.output_width);
+    task.kernel_height = narrow(g.kernel_height);
+    task.kernel_width = narrow(g.kernel_width);
+    task.stride_height = narrow(g.stride_height);
+    task.stride_width = narrow(g.stride_width);
+    task.padding_height = narrow(g.padding_height);
+    task.padding_width = narrow(g.padding_width);
+    task.dilation_height = narrow(g.dilation_height);
+    task.dilation_width = narrow(g.dilation_width);
+    task.norm_groups = narrow(group_norm.groups());
+    task.channels_per_norm_group = narrow(group_norm.channels_per_group());
+    task.tile_height = narrow(plan_.tiles.tile_height);
+    task.tile_width = narrow(plan_.tiles.tile_width);
+    task.tiles_down = narrow(plan_.tiles.tiles_down());
+    task.tiles_across = narrow(plan_.tiles.tiles_across());
+    task.channel_tiles_per_group = narrow(plan_.channel_tiles_per_group());
+    task.channel_tiles = narrow(g.groups * plan_.channel_tiles_per_group());
+    task.chunk_channels = narrow(plan_.chunk_channels);
+    task.chunks = narrow(plan_.chunks());
+    task.pairs = narrow(plan_.pairs());
+    task.pairs_of_group = narrow(plan_.chunks() * plan_.pairs());
+    task.patch_height = narrow(plan_.patch_height);
+    task.patch_pitch = narrow(plan_.patch_pitch);
+    task.patch_plane = narrow(plan_.patch_plane());
+    task.patch_bytes = narrow(plan_.patch_bytes());
+    task.words_per_line = task.patch_pitch / (task.loads_words ? 4 : 1);
+    task.lines_at_once = std::max(1, narrow(plan_.threads()) / task.words_per_line);
+    task.step_channels = task.lines_at_once / task.patch_height;
+    task.step_rows = task.lines_at_once % task.patch_height;
+    task.load_steps =
+        (task.chunk_channels * task.patch_height + task.lines_at_once - 1) / task.lines_at_once;
+    task.step_target = task.lines_at_once * task.patch_pitch * 4;
+    task.step_floats = task.step_channels * g.height * g.width + task.step_rows * g.width;
+    task.step_floats_wrapping = task.step_floats + g.height * g.width - task.patch_height * g.width;
+    task.by_tile_width = FastDivision(task.tile_width);
+    task.by_words_per_line = FastDivision(task.words_per_line);
+    task.by_patch_height = FastDivision(task.patch_height);
+    task.by_patch_plane = FastDivision(task.patch_plane);
+    return task;
+  }
+
+  static bool is_aligned(const void* pointer, std::size_t bytes) {
+    return reinterpret_cast<std::uintptr_t>(pointer) % bytes == 0;
+  }
+
+  /// A cooperative launch where blocks wait for each other: all of them run, or none.
+  void launch(const ExecutionSpace& exec, const TensorCoreTask& task, const char* label) const {
+    cudaLaunchAttribute cooperative;
+    cooperative.id = cudaLaunchAttributeCooperative;
+    cooperative.val.cooperative = task.publishes && task.normalizes ? 1 : 0;
+    cudaLaunchConfig_t configuration{};
+    configuration.gridDim =
+        dim3(static_cast<unsigned>(std::min<std::int64_t>(task.tiles, resident_blocks_)));
+    configuration.blockDim = dim3(static_cast<unsigned>(plan_.block_threads()));
+    configuration.dynamicSmemBytes = plan_.shared_bytes();
+    configuration.stream = exec.cuda_stream();
+    configuration.attrs = &cooperative;
+    configuration.numAttrs = 1;
+    std::uint64_t kernel_id = 0;
+    Kokkos::Tools::beginParallelFor(label, Kokkos::Tools::Experimental::device_id(exec),
+                                    &kernel_id);
+    require_success(cudaLaunchKernelEx(&configuration, kernel_, task), label);
+    Kokkos::Tools::endParallelFor(kernel_id);
+  }
+
+  Plan plan_;
+  TensorCoreKernel kernel_;
+  TensorCoreWeights<ExecutionSpace> packed_;
+  Statistics statistics_;
+  std::int64_t resident_blocks_ = 0;
+  bool one_pass_ = false;
+};
+
+template <>
+struct TunedConvolution<Kokkos::Cuda> {
+  using type = TensorCore;
+};
+
+}  // namespace fusedconv::detail
+
+#endif

@@ -1,0 +1,70 @@
+// SPDX-License-Identifier: Apache-2.0
+#ifndef FUSEDCONV_SRC_CONVOLUTION_TENSOR_CORE_CONFIGURATION_HPP
+#define FUSEDCONV_SRC_CONVOLUTION_TENSOR_CORE_CONFIGURATION_HPP
+
+#include <cuda_runtime.h>
+
+#include "tensor_core_task.hpp"
+
+namespace fusedconv::detail {
+
+/// A kernel of the tensor cores: what it is made for, and what follows from that.
+///
+/// \tparam Split  operands as sums of two float16, three products; else one float16 product
+/// \tparam Warps  warps that compute: 4, of 64 pixels each, or 8, of 32
+/// \tparam WarpsM how many of them lie side by side over the output channels
+/// \tparam Kernel 3 for kernels of 3 x 3 over at most 8 input channels and tiles 64 pixels wide, at
+///                unit stride and dilation; 0 for all others
+template <bool Split, int Warps, int WarpsM, int Kernel>
+struct TensorCoreConfiguration {
+  static constexpr bool split = Split;
+  static constexpr int warps = Warps;
+  static constexpr int warps_m = WarpsM;
+  static constexpr int kernel = Kernel;
+  static constexpr bool one_chunk = kernel != 0;
+  /// The tensor cores cut off what a float does not hold: a long sum in them shrinks. Float32-
+  /// accurate sums are therefore taken in parts, which are added by ordinary additions.
+  static constexpr bool in_parts = split && !one_chunk;
+  static constexpr int pairs_per_part = 2;
+
+  static constexpr int threads = 32 * warps;
+  /// Whether one more warp keeps the statistics, or all do that besides: the registers of parts
+  /// leave none for another.
+  static constexpr bool statistics_warp = one_chunk;
+  static constexpr int block_threads = threads + (statistics_warp ? 32 : 0);
+  static constexpr int blocks_per_multiprocessor = in_parts ? 2 : one_chunk || warps == 8 ? 3 : 4;
+
+  static constexpr int warps_n = warps / warps_m;
+  static constexpr int m_tiles = 2;           ///< of 16 output channels, of a warp
+  static constexpr int n_tiles = 32 / warps;  ///< of 8 pixels, of a warp
+  static constexpr int warp_pixels = 8 * n_tiles;
+  static constexpr int channels = 16 * m_tiles * warps_m;
+  static constexpr int pixels = warp_pixels * warps_n;
+  static constexpr int activation_pitch = pixels + 8;  ///< a quarter-warp's stores meet all banks
+
+  /// Rounds in which the threads convert the patch of a single chunk.
+  static constexpr int rounds = tensor_core_unrolled_patch / threads;
+  /// The largest magnitude is scaled to [2^top, 2^(top + 1)).
+  static constexpr int top = one_chunk ? 14 : 11;
+  /// Scaled magnitudes below 2^least lose digits to float16's smallest exponent.
+  static constexpr int least = split ? -3 : -14;
+};
+
+extern __shared__ __align__(16) char tensor_core_shared[];
+
+/// Shared memory of a block up to its input: what the compiler knows the place of.
+template <class C>
+struct TensorCoreShared {
+  float activations[C::channels][C::activation_pitch];
+  double2 sums[2][C::warps_n][C::channels];  ///< of tiles in turn: of values and of their squares
+  float4 normalization[2][C::channels];      ///< of tiles in turn: mean, factor, offset
+  unsigned long long kept[2 * C::channels];  ///< sums that nobody waits for
+  float4 constants[2][C::channels];          ///< of tiles in turn, see TensorCoreTask
+  TensorCoreTile tiles[4];                   ///< of tiles in turn
+  unsigned largest[C::warps];                ///< magnitude of a warp's input
+  uint4 patch[1];  ///< of unknown length; unconverted input and offsets follow
+};
+
+}  // namespace fusedconv::detail
+
+#endif

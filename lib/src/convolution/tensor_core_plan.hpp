@@ -1,0 +1,158 @@
+// SPDX-License-Identifier: Apache-2.0
+#ifndef FUSEDCONV_SRC_CONVOLUTION_TENSOR_CORE_PLAN_HPP
+#define FUSEDCONV_SRC_CONVOLUTION_TENSOR_CORE_PLAN_HPP
+
+#include <algorithm>
+#include <cstdint>
+#include <fusedconv/options.hpp>
+#include <fusedconv/shape.hpp>
+#include <limits>
+#include <string>
+
+#include "../moments.hpp"
+#include "first_pass.hpp"
+
+namespace fusedconv::detail {
+
+/// How the tensor cores' kernel cuts its work.
+///
+/// A block computes a tile of output rows and columns for 32, 64 or 128 output channels of one
+/// channel group: 4 warps 32 channels x 64 pixels each, or 8 warps 32 x 32. Input channels are
+/// taken in chunks of chunk_channels, a multiple of 8; each (8 input channels, tap) is half a step
+/// of the matrix units.
+struct TensorCorePlan {
+  static constexpr Algorithm algorithm = Algorithm::tensor_core;
+  static constexpr std::int64_t warp_channels = 32;
+  static constexpr std::int64_t warp_pixels_of_unrolled = 64;
+
+  std::int64_t threads() const { return 32 * warps; }
+  std::int64_t block_threads() const { return threads() + (unrolled ? 32 : 0); }
+
+  TensorCorePlan(const Shape& shape, Precision precision);
+
+  std::int64_t block_channels() const { return warps_m * warp_channels; }
+  std::int64_t block_pixels() const { return warps / warps_m * (256 / warps); }
+  std::int64_t taps() const { return geometry.kernel_height * geometry.kernel_width; }
+  std::int64_t chunks() const {
+    return (geometry.group_in_channels + chunk_channels - 1) / chunk_channels;
+  }
+  /// Steps of a chunk: pairs of (8 input channels, tap).
+  std::int64_t pairs() const { return (chunk_channels / 8 * taps() + 1) / 2; }
+  std::int64_t channel_tiles_per_group() const {
+    return (geometry.group_out_channels + block_channels() - 1) / block_channels();
+  }
+  std::int64_t tiles_per_image() const {
+    return tiles.size() * geometry.groups * channel_tiles_per_group();
+  }
+  std::int64_t patch_plane() const { return patch_height * patch_pitch; }
+  std::int64_t patch_bytes() const {
+    return chunk_channels * patch_plane() * (precision == Precision::fp32 ? 4 : 2);
+  }
+  std::int64_t raw_bytes() const { return chunk_channels * patch_plane() * 4; }
+  std::int64_t shared_bytes() const;
+  std::string description() const;
+
+  Geometry geometry;
+  Precision precision;
+  TileGrid tiles;
+  std::int64_t warps = 4;    ///< that compute
+  std::int64_t warps_m = 1;  ///< side by side over the output channels
+  std::int64_t chunk_channels = 8;
+  std::int64_t patch_height = 0;
+  std::int64_t patch_pitch = 0;
+  bool unrolled = false;  ///< 3 x 3, at most 8 input channels: the kernel made for it
+
+ private:
+  void cut();
+  void set_tile(std::int64_t height, std::int64_t width);
+};
+
+inline TensorCorePlan::TensorCorePlan(const Shape& shape, Precision p)
+    : geometry(shape), precision(p) {
+  Geometry& g = geometry;
+  // A 1 x 1 kernel that steps over nothing does not mind where rows end.
+  if (taps() == 1 && g.stride_height == 1 && g.stride_width == 1 && g.padding_height == 0 &&
+      g.padding_width == 0 && g.width * g.height < 1 << 30) {
+    g.width *= g.height;
+    g.output_width *= g.output_height;
+    g.height = g.output_height = 1;
+  }
+  const bool dense = g.dilation_height == 1 && g.dilation_width == 1;
+  unrolled = g.kernel_height == 3 && g.kernel_width == 3 && dense && g.group_in_channels <= 8 &&
+             g.group_out_channels <= warp_channels && g.stride_height == 1 && g.stride_width == 1 &&
+             g.output_width >= warp_pixels_of_unrolled;
+  // Many output channels a block spare the conversion of the same input for others; with a kernel
+  // to convolve it is worth less than tiles with room for its rows.
+  if (g.group_out_channels > 2 * warp_channels && taps() == 1) {
+    warps = 8;
+    warps_m = 4;
+  } else {
+    warps_m = g.group_out_channels <= warp_channels ? 1 : 2;
+  }
+  // Leaves room for 2 blocks of the float32-accurate kernel on a multiprocessor of 227 KiB, and for
+  // 3 of the other, which have fewer registers.
+  const std::int64_t shared_budget = (precision == Precision::fp32 ? 108 : 74) * 1024;
+  const std::int64_t blocks = (g.group_in_channels + 7) / 8;
+  for (std::int64_t at_once : {8, 4, 2, 1}) {
+    chunk_channels = 8 * at_once;
+    if (at_once > blocks || (unrolled && at_once > 1)) continue;
+    cut();
+    if (shared_bytes() <= shared_budget) break;
+  }
+}
+
+/// The tile with the least work: products of all its pixels, outputs or not, and the conversion of
+/// its patch.
+inline void TensorCorePlan::cut() {
+  const Geometry& g = geometry;
+  const std::int64_t words = g.output_width % 4 == 0 ? 4 : g.output_width % 2 == 0 ? 2 : 1;
+  std::int64_t least = std::numeric_limits<std::int64_t>::max();
+  std::int64_t best_height = 1, best_width = 1;
+  for (std::int64_t width = 1; width <= std::min(g.output_width, block_pixels()); ++width) {
+    const bool fits = unrolled ? width == warp_pixels_of_unrolled
+                               : width % words == 0 && (width >= 16 || width == g.output_width);
+    if (!fits) continue;
+    const std::int64_t height = std::min(block_pixels() / width, g.output_height);
+    set_tile(height, width);
+    const std::int64_t work =
+        tiles.size() * (block_pixels() * taps() * warps_m + 2 * patch_plane());
+    if (work <= least) {
+      least = work;
+      best_height = height;
+      best_width = width;
+    }
+  }
+  set_tile(best_height, best_width);
+}
+
+inline void TensorCorePlan::set_tile(std::int64_t height, std::int64_t width) {
+  const Geometry& g = geometry;
+  tiles = {g.output_height, g.output_width, height, width};
+  patch_height = (height - 1) * g.stride_height + (g.kernel_height - 1) * g.dilation_height + 1;
+  const std::int64_t patch_width =
+      (width - 1) * g.stride_width + (g.kernel_width - 1) * g.dilation_width + 1;
+  // Rows begin and end with words of 4 floats; a tile's first column may be the last of a word.
+  const bool begins_with_word = (width * g.stride_width) % 4 == 0 && g.padding_width % 4 == 0;
+  patch_pitch = (patch_width + (begins_with_word ? 3 : 6)) / 4 * 4;
+}
+
+inline std::int64_t TensorCorePlan::shared_bytes() const {
+  const std::int64_t activations = block_channels() * (block_pixels() + 8) * 4;
+  const std::int64_t sums = 2 * block_channels() * warps / warps_m * 16;
+  const std::int64_t constants = 5 * block_channels() * 16;  // and kept sums
+  const std::int64_t tiles_and_largest = 4 * 36 + 4 * warps;
+  return activations + sums + constants + tiles_and_largest + pairs() * 8 +
+         (unrolled ? std::max(patch_bytes(), raw_bytes()) : patch_bytes() + raw_bytes());
+}
+
+inline std::string TensorCorePlan::description() const {
+  return std::string("tensor cores, ") +
+         (precision == Precision::fp32 ? "operands of two float16 each" : "operands of float16") +
+         ", tiles of " + std::to_string(tiles.tile_height) + " rows x " +
+         std::to_string(tiles.tile_width) + " columns x " + std::to_string(block_channels()) +
+         " channels, " + std::to_string(chunk_channels) + " input channels at a time";
+}
+
+}  // namespace fusedconv::detail
+
+#endif

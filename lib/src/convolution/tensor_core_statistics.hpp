@@ -1,0 +1,157 @@
+// SPDX-License-Identifier: Apache-2.0
+#ifndef FUSEDCONV_SRC_CONVOLUTION_TENSOR_CORE_STATISTICS_HPP
+#define FUSEDCONV_SRC_CONVOLUTION_TENSOR_CORE_STATISTICS_HPP
+
+#include <cstdint>
+
+#include "tensor_core_product.hpp"
+
+namespace fusedconv::detail {
+
+/// The sums that GroupNorm's statistics follow from, added up by all blocks.
+template <class C>
+class TensorCoreStatistics : public TensorCoreProduct<C> {
+ protected:
+  using Base = TensorCoreProduct<C>;
+  using Tile = TensorCoreTile;
+  using Base::Base;
+  using Base::lane;
+  using Base::shared;
+  using Base::t;
+  using Base::thread;
+  using Base::tile_of;
+
+  /// First normalisation group that a tile has channels of, and how many of them there are.
+  __device__ int first_group(const Tile& tile) const {
+    return tile.channel / t.channels_per_norm_group;
+  }
+  __device__ int groups(const Tile& tile) const {
+    return (tile.channel + tile.channels - 1) / t.channels_per_norm_group - first_group(tile) + 1;
+  }
+  __device__ unsigned long long* statistics_of(const Tile& tile) const {
+    return t.statistics +
+           (static_cast<std::int64_t>(tile.image) * t.norm_groups + first_group(tile)) *
+               tensor_core_statistics_words;
+  }
+
+  /// Adds the tile's sums to those of its (image, group)s: integers, whose sum no order changes.
+  /// Every word counts the arrivals, so that whoever sees all of them sees their sum. Neighbouring
+  /// threads add to neighbouring words, which the memory takes as one request.
+  ///
+  /// Where nobody waits for them, sums are kept while tiles of the same (image, group)s follow:
+  /// those of a large image would queue up at few words.
+  __device__ void publish(int turn, bool is_last) const {
+    const Tile& tile = tile_of(turn);
+    const int words = groups(tile) * tensor_core_statistics_words;
+    const bool keeps = t.arrival == 0 && words <= kept_words;
+    if (keeps && turn > 0) {
+      const Tile& before = tile_of(turn - 1);
+      if (before.image != tile.image || before.channel != tile.channel) add_kept(before);
+    }
+    for (int i = statistics_thread(); i < words; i += statistics_threads) {
+      const int group = first_group(tile) + i / tensor_core_statistics_words;
+      const bool is_squares = (i & 2) != 0;
+      const int begin = max(group * t.channels_per_norm_group - tile.channel, 0);
+      const int end = min((group + 1) * t.channels_per_norm_group - tile.channel, tile.channels);
+      double total = 0;
+#pragma unroll 1
+      for (int channel = begin; channel < end; ++channel) {
+#pragma unroll
+        for (int n = 0; n < C::warps_n; ++n) {
+          const double2 entry = shared().sums[turn % 2][n][channel];
+          total += is_squares ? entry.y : entry.x;
+        }
+      }
+      unsigned long long* const word = statistics_of(tile) + i;
+      if (!(total >= 0)) {
+        // In program order to the same word: seen with the arrival.
+        atomicOr(word, tensor_core_not_a_number);
+        total = 0;
+      }
+      const double scaled = total * tensor_core_fixed_point;
+      const auto high = static_cast<unsigned long long>(scaled);
+      const auto low = static_cast<unsigned long long>((scaled - static_cast<double>(high)) *
+                                                       tensor_core_fixed_point_low);
+      const unsigned long long value = i % 2 == 0 ? high : low;
+      if (keeps) {
+        shared().kept[i] += value;
+      } else {
+        atomicAdd(word, value + t.arrival);
+      }
+    }
+    if (keeps && is_last) add_kept(tile);
+  }
+
+  static constexpr int kept_words = 2 * C::channels;
+
+  static constexpr int statistics_threads = C::statistics_warp ? 32 : C::threads;
+  __device__ int statistics_thread() const { return C::statistics_warp ? lane : thread; }
+
+  __device__ void add_kept(const Tile& tile) const {
+    for (int i = statistics_thread(); i < groups(tile) * tensor_core_statistics_words;
+         i += statistics_threads) {
+      atomicAdd(statistics_of(tile) + i, shared().kept[i]);
+      shared().kept[i] = 0;
+    }
+  }
+
+  __device__ static void look(const unsigned long long* word, unsigned long long& first,
+                              unsigned long long& second) {
+    asm volatile("ld.relaxed.gpu.global.v2.u64 {%0, %1}, [%2];"
+                 : "=l"(first), "=l"(second)
+                 : "l"(word)
+                 : "memory");
+  }
+
+  /// Waits until the sums of the tile's (image, group)s are complete, and puts what normalising
+  /// takes into shared memory.
+  __device__ void await_statistics(int turn) {
+    const Tile& tile = tile_of(turn);
+    for (int i = statistics_thread(); i < tile.channels; i += statistics_threads) {
+      const int channel = tile.channel + i;
+      const float weight = t.group_norm_weight[channel];
+      const float bias = t.group_norm_bias[channel];
+      const int group = channel / t.channels_per_norm_group;
+      const unsigned long long mask = t.arrival != 0 ? tensor_core_arrival_mask : 0;
+      const unsigned long long arrivals = arrivals_of(group) * t.arrival;
+      const unsigned long long* const words =
+          t.statistics + (static_cast<std::int64_t>(tile.image) * t.norm_groups + group) *
+                             tensor_core_statistics_words;
+      unsigned long long word[4];
+      for (;;) {
+        look(words, word[0], word[1]);
+        look(words + 2, word[2], word[3]);
+        bool is_complete = true;
+        for (const unsigned long long w : word) is_complete &= (w & mask) == arrivals;
+        if (is_complete) break;
+        __nanosleep(50);
+      }
+      const auto mean_of = [&](unsigned long long high, unsigned long long low) {
+        return (static_cast<double>(high) +
+                static_cast<double>(low) * (1 / tensor_core_fixed_point_low)) *
+               t.inverse_elements;
+      };
+      const bool is_number = (word[0] & tensor_core_not_a_number) == 0;
+      const double mean = mean_of(word[0] & ~(mask | tensor_core_not_a_number), word[1] & ~mask);
+      const double variance = fmax(mean_of(word[2] & ~mask, word[3] & ~mask) - mean * mean, 0.0);
+      shared().normalization[turn % 2][i] =
+          make_float4(is_number ? static_cast<float>(mean) : nanf(""),
+                      static_cast<float>(rsqrt(variance + t.eps) * weight), bias, 0);
+    }
+  }
+
+  /// Tiles that contribute to a normalisation group.
+  __device__ unsigned long long arrivals_of(int group) const {
+    const auto channel_tile = [&](int channel) {
+      return channel / t.group_out_channels * t.channel_tiles_per_group +
+             channel % t.group_out_channels / C::channels;
+    };
+    const int first = channel_tile(group * t.channels_per_norm_group);
+    const int last = channel_tile((group + 1) * t.channels_per_norm_group - 1);
+    return static_cast<unsigned long long>(last - first + 1) * t.tiles_down * t.tiles_across;
+  }
+};
+
+}  // namespace fusedconv::detail
+
+#endif

@@ -1,0 +1,94 @@
+// SPDX-License-Identifier: Apache-2.0
+#ifndef FUSEDCONV_SRC_CONVOLUTION_TENSOR_CORE_TASK_HPP
+#define FUSEDCONV_SRC_CONVOLUTION_TENSOR_CORE_TASK_HPP
+
+#include <cuda_runtime.h>
+
+#include <cstdint>
+
+namespace fusedconv::detail {
+
+/// Pixels of a patch that the unrolled kernel takes at most.
+inline constexpr int tensor_core_unrolled_patch = 512;
+
+/// Exponents of the largest magnitudes that are scaled to float16, on both sides of 2^0.
+inline constexpr unsigned tensor_core_range = 45;
+
+/// Sums of activations, which lie in [0, 1], and of their squares are kept as integers: the upper
+/// word in units of 2^-20, the lower in units of 2^-52. Bits 52 to 62 of each count arrivals; bit
+/// 63 of the first says that a sum was not a number.
+inline constexpr double tensor_core_fixed_point = 1 << 20;
+inline constexpr double tensor_core_fixed_point_low = 4294967296.0;
+inline constexpr unsigned long long tensor_core_arrival = 1ull << 52;
+inline constexpr unsigned long long tensor_core_arrival_mask = 0x7ffull << 52;
+inline constexpr unsigned long long tensor_core_not_a_number = 1ull << 63;
+inline constexpr int tensor_core_statistics_words = 4;
+
+/// Division by an int that many threads divide by: exact while dividend x divisor < 2^32.
+struct FastDivision {
+  FastDivision() = default;
+  explicit FastDivision(int d) : divisor(d), magic(d == 1 ? 0 : (0x100000000ull + d - 1) / d) {}
+
+#ifdef __CUDACC__
+  __device__ int quotient(int dividend) const {
+    return divisor == 1 ? dividend : static_cast<int>(__umulhi(dividend, magic));
+  }
+#endif
+
+  int divisor = 1;
+  unsigned magic = 0;
+};
+
+/// Where a block works: an image, a range of output channels in a channel group, output rows and
+/// columns.
+struct TensorCoreTile {
+  int image;
+  int group;
+  int channel;  ///< first, of all
+  int m_tile;   ///< of the first channel, in the packed weights
+  int channels;
+  int row;
+  int column;
+  int rows;
+  int columns;
+};
+
+/// What the tensor cores' kernel is to do, as it is handed over.
+struct TensorCoreTask {
+  const float* x;
+  float* y;
+  const uint4* weights;             ///< fragments, see TensorCoreWeights
+  const float* float_weights;       ///< conv.weight
+  const float4* channel_constants;  ///< factor with and without the weights' scale, offset
+  const int* all_in_float;          ///< not 0 where no tile may be computed from float16
+  const float* group_norm_weight;
+  const float* group_norm_bias;
+  unsigned long long* statistics;  ///< (image, group, tensor_core_statistics_words)
+  unsigned long long arrival;      ///< what an arrival counts; 0 where nobody waits for them
+  double inverse_elements;         ///< 1 / (elements of a group x tensor_core_fixed_point)
+  double eps;
+  std::int64_t tiles;
+  bool publishes;   ///< adds to the statistics
+  bool normalizes;  ///< writes y
+  bool loads_words;
+  int store_floats;
+
+  int groups, group_in_channels, group_out_channels, out_channels;
+  int height, width, output_height, output_width;
+  int kernel_height, kernel_width, stride_height, stride_width;
+  int padding_height, padding_width, dilation_height, dilation_width;
+  int norm_groups, channels_per_norm_group;
+  int tile_height, tile_width, tiles_down, tiles_across;
+  int channel_tiles, channel_tiles_per_group;
+  int chunk_channels, chunks, pairs, pairs_of_group;
+  int patch_height, patch_pitch, patch_plane;
+  int patch_bytes, words_per_line;
+  int lines_at_once, step_channels, step_rows;  ///< lines: a row of an input channel each
+  int load_steps, step_target;
+  std::int64_t step_floats, step_floats_wrapping;
+  FastDivision by_tile_width, by_words_per_line, by_patch_height, by_patch_plane;
+};
+
+}  // namespace fusedconv::detail
+
+#endif

@@ -1,0 +1,96 @@
+// SPDX-License-Identifier: Apache-2.0
+#ifndef FUSEDCONV_SRC_CONVOLUTION_TENSOR_CORE_THREAD_HPP
+#define FUSEDCONV_SRC_CONVOLUTION_TENSOR_CORE_THREAD_HPP
+
+#include <cstdint>
+
+#include "tensor_core_configuration.hpp"
+#include "tensor_core_task.hpp"
+
+namespace fusedconv::detail {
+
+/// A thread of a block of the tensor cores' kernel: who it is, what it shares with the others, and
+/// where it meets them.
+template <class C>
+class TensorCoreThread {
+ protected:
+  using Tile = TensorCoreTile;
+
+  __device__ explicit TensorCoreThread(const TensorCoreTask& task)
+      : t(task), thread(threadIdx.x), warp(threadIdx.x / 32), lane(threadIdx.x % 32) {}
+
+  __device__ static TensorCoreShared<C>& shared() {
+    return *reinterpret_cast<TensorCoreShared<C>*>(tensor_core_shared);
+  }
+  __device__ float* raw() const {
+    return reinterpret_cast<float*>(shared().patch + (C::one_chunk ? 0 : t.patch_bytes / 16));
+  }
+  __device__ int* entry_offsets() const {
+    return reinterpret_cast<int*>(raw() + t.chunk_channels * t.patch_plane);
+  }
+  __device__ static const Tile& tile_of(int turn) { return shared().tiles[turn % 4]; }
+  __device__ int warp_m() const { return warp % C::warps_m; }
+  __device__ int warp_n() const { return warp / C::warps_m; }
+  template <class Value>
+  __device__ static unsigned address_of(const Value* pointer) {
+    return static_cast<unsigned>(__cvta_generic_to_shared(pointer));
+  }
+
+  __device__ void find_tile(int turn, unsigned i) const {
+    Tile& tile = shared().tiles[turn % 4];
+    const int channel_tile = i % t.channel_tiles;
+    i /= t.channel_tiles;
+    const int across = i % t.tiles_across;
+    i /= t.tiles_across;
+    const int down = i % t.tiles_down;
+    tile.image = i / t.tiles_down;
+    tile.group = channel_tile / t.channel_tiles_per_group;
+    const int in_group = channel_tile % t.channel_tiles_per_group * C::channels;
+    tile.channel = tile.group * t.group_out_channels + in_group;
+    tile.m_tile = channel_tile * (C::channels / 16);
+    tile.channels = min(t.group_out_channels - in_group, C::channels);
+    tile.row = down * t.tile_height;
+    // Turned from row to row: else all blocks of a multiprocessor could have the last column of
+    // tiles, which takes longest where it is cut off, and the others would wait for them.
+    tile.column = (across + down) % t.tiles_across * t.tile_width;
+    tile.rows = min(t.output_height - tile.row, t.tile_height);
+    tile.columns = min(t.output_width - tile.column, t.tile_width);
+  }
+
+  /// First input column of a tile's patch: where words of 16 bytes begin if the input is read so.
+  __device__ int first_column(const Tile& tile) const {
+    const int left = tile.column * t.stride_width - t.padding_width;
+    return t.loads_words ? left & ~3 : left;
+  }
+
+  /// Where the computing warps hand the sums of a tile to the last one, and get from it what
+  /// normalising the tile before takes.
+  __device__ static void meet() { __syncthreads(); }
+
+  /// A barrier of the computing warps.
+  __device__ static void synchronize() {
+    asm volatile("barrier.cta.sync.aligned 1, %0;" ::"n"(C::threads) : "memory");
+  }
+
+  /// The same; returns how many of their threads say so.
+  __device__ static int count(bool says) {
+    int result;
+    asm volatile(
+        "{.reg .pred p;\n setp.ne.s32 p, %1, 0;\n barrier.cta.red.popc.aligned.u32 %0, 1, %2, p;}"
+        : "=r"(result)
+        : "r"(static_cast<int>(says)), "n"(C::threads)
+        : "memory");
+    return result;
+  }
+
+  /// Hides from the compiler that these stay the same, so that each phase works out its places
+  /// anew: kept from tile to tile they would take registers that the sums need.
+  __device__ void forget_places() { asm volatile("" : "+r"(thread), "+r"(warp), "+r"(lane)); }
+
+  const TensorCoreTask& t;
+  int thread, warp, lane;
+};
+
+}  // namespace fusedconv::detail
+
+#endif
