@@ -35,7 +35,8 @@ struct BenchReport {
   double fma_seconds() const;
   /// Seconds that reading the input and writing the output take at the ceiling.
   double copy_seconds() const;
-  /// Seconds that no implementation can beat: the larger of both.
+  /// Seconds that the algorithm cannot beat: the larger of both, and those of the copy alone for
+  /// tensor cores, which the rate of multiply-adds does not bind.
   double floor_seconds() const;
   double time_over_floor() const;
 };

@@ -40,11 +40,15 @@ std::vector<std::string> backend_choices() {
 
 std::vector<std::string> algorithm_choices() {
   std::vector<std::string> choices;
-  for (const Algorithm algorithm :
-       {Algorithm::automatic, Algorithm::direct, Algorithm::winograd, Algorithm::gemm}) {
+  for (const Algorithm algorithm : {Algorithm::automatic, Algorithm::direct, Algorithm::winograd,
+                                    Algorithm::tensor_core, Algorithm::gemm}) {
     if (is_available(algorithm)) choices.emplace_back(to_string(algorithm));
   }
   return choices;
+}
+
+std::vector<std::string> precision_choices() {
+  return {std::string(to_string(Precision::fp32)), std::string(to_string(Precision::tf32))};
 }
 
 }  // namespace
@@ -83,9 +87,16 @@ std::variant<CommandLine, EarlyExit> parse_command_line(int argc, const char* co
       ->type_name("NAME")
       ->check(CLI::IsMember(backend_choices()));
   line.algorithm = "auto";
-  app.add_option("--algorithm", line.algorithm, "How to convolve [auto]")
+  app.add_option("--algorithm", line.algorithm,
+                 "How to convolve; winograd is for CPUs, tensor_core for NVIDIA GPUs [auto]")
       ->type_name("NAME")
       ->check(CLI::IsMember(algorithm_choices()));
+  line.precision = to_string(Precision::fp32);
+  app.add_option("--precision", line.precision,
+                 "fp32 is right to float32; tf32 leaves to round what is multiplied to 11 bits, as "
+                 "TF32 does, where that is faster: on tensor cores [fp32]")
+      ->type_name("NAME")
+      ->check(CLI::IsMember(precision_choices()));
   CLI::Option* const verify =
       app.add_option("--verify", line.reference,
                      "Compare with the dataset output of this file; the output is kept whatever "

@@ -17,6 +17,7 @@ struct CommandLine {
   std::string parameters;   ///< empty: the input
   std::string backend;      ///< a name in backend_names()
   std::string algorithm;    ///< a name that algorithm_from_string() knows
+  std::string precision;    ///< a name that precision_from_string() knows
   std::string reference;    ///< empty: nothing to verify
   double tolerance = 1e-5;  ///< largest relative L2 error that passes
   std::string report;       ///< empty: no JSON

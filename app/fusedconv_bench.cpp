@@ -31,7 +31,7 @@ int bench(int argc, char** argv) {
   parser.footer(
       "The floor is the larger of the time that the convolution's operations take at the rate of\n"
       "multiply-adds on registers, and the time that input and output take at the rate of a copy.\n"
-      "Both rates are measured in the same run.\n"
+      "Both rates are measured in the same run. Tensor cores are held to the copy alone.\n"
       "Exit codes: 0 done, 1 failed while running, 2 bad usage.");
   parser.set_version_flag("--version", std::string(name) + " " + app::version, "Print the version");
   const app::ShapeOptions shape_options(parser);
@@ -40,7 +40,16 @@ int bench(int argc, char** argv) {
       ->capture_default_str()
       ->type_name("NAME");
   std::string algorithm = "auto";
-  parser.add_option("--algorithm", algorithm, "auto, direct, winograd or gemm")
+  parser
+      .add_option("--algorithm", algorithm,
+                  "auto, direct, winograd (CPUs), tensor_core (NVIDIA GPUs) or gemm")
+      ->capture_default_str()
+      ->type_name("NAME");
+  std::string precision{to_string(Precision::fp32)};
+  parser
+      .add_option("--precision", precision,
+                  "fp32, right to float32; or tf32, which leaves to round what is multiplied to 11 "
+                  "bits, as TF32 does, where that is faster: on tensor cores")
       ->capture_default_str()
       ->type_name("NAME");
   std::int64_t repetitions = 10;
@@ -48,6 +57,9 @@ int bench(int argc, char** argv) {
       ->check(CLI::PositiveNumber)
       ->capture_default_str()
       ->type_name("INT");
+  bool with_error = false;
+  parser.add_flag("--error", with_error,
+                  "Also compute the first image in float64, and tell the relative L2 error to it");
   std::string json;
   parser.add_option("--json", json, "File for the figures")->type_name("FILE");
   try {
@@ -61,7 +73,8 @@ int bench(int argc, char** argv) {
   report.shape_name = shape_options.name();
   report.backend = app::resolve_backend(backend);
   report.repetitions = repetitions;
-  const Options options{.algorithm = algorithm_from_string(algorithm)};
+  const Options options{.algorithm = algorithm_from_string(algorithm),
+                        .precision = precision_from_string(precision)};
   report.precision = options.precision;
 
   const Kokkos::ScopeGuard kokkos;
@@ -73,7 +86,7 @@ int bench(int argc, char** argv) {
 
   // Other users of the machine can only make the ceilings lower: the better of two is nearer.
   const app::Ceilings before = app::measure_ceilings(report.backend);
-  report.timing = app::time_layer(report.backend, report.shape, options, repetitions);
+  report.timing = app::time_layer(report.backend, report.shape, options, repetitions, with_error);
   report.ceilings = app::best_of(before, app::measure_ceilings(report.backend));
 
   app::print_bench_report(std::cout, report);

@@ -43,7 +43,8 @@ Job::Job(const CommandLine& line, const hdf5::LayerFile& layer, const Communicat
     : line_(line),
       layer_(layer),
       communicator_(communicator),
-      options_{.algorithm = algorithm_from_string(line.algorithm)},
+      options_{.algorithm = algorithm_from_string(line.algorithm),
+               .precision = precision_from_string(line.precision)},
       output_(communicator, line.output) {
   const bool own_memory = has_own_memory(line.backend);
   rank_.host = host_name();

@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "backend.hpp"
+#include "float64_error.hpp"
 #include "random_layer.hpp"
 #include "timer.hpp"
 
@@ -38,7 +39,7 @@ auto make_view(const Space& exec, const std::string& label, const RandomTensor& 
 
 template <class Space>
 LayerTiming time_layer_on(const Space& exec, const Shape& shape, const Options& options,
-                          std::int64_t repetitions) {
+                          std::int64_t repetitions, bool with_error) {
   const RandomLayer random(shape, 0);
   Parameters<typename Space::memory_space> parameters;
   parameters.conv_weight = make_view<float****>(exec, "conv.weight", random.conv_weight,
@@ -77,15 +78,17 @@ LayerTiming time_layer_on(const Space& exec, const Shape& shape, const Options& 
   const std::size_t middle = seconds.size() / 2;
   const double median =
       seconds.size() % 2 == 1 ? seconds[middle] : (seconds[middle - 1] + seconds[middle]) / 2;
-  return {median, seconds.front(), seconds.back()};
+  LayerTiming timing{median, seconds.front(), seconds.back(), std::nullopt};
+  if (with_error) timing.relative_l2_error = relative_l2_error(exec, shape, parameters, x, y);
+  return timing;
 }
 
 }  // namespace
 
 LayerTiming time_layer(const std::string& backend, const Shape& shape, const Options& options,
-                       std::int64_t repetitions) {
+                       std::int64_t repetitions, bool with_error) {
   return dispatch_backend(backend, [&](auto tag) {
-    return time_layer_on(typename decltype(tag)::type(), shape, options, repetitions);
+    return time_layer_on(typename decltype(tag)::type(), shape, options, repetitions, with_error);
   });
 }
 

@@ -2,6 +2,7 @@
 #include <gtest/gtest.h>
 
 #include <fusedconv/error.hpp>
+#include <fusedconv/options.hpp>
 #include <string>
 #include <variant>
 #include <vector>
@@ -25,6 +26,7 @@ TEST(CommandLine, HasDefaults) {
   EXPECT_EQ(line.parameters, "");
   EXPECT_EQ(line.backend, app::backend_names().front());
   EXPECT_EQ(line.algorithm, "auto");
+  EXPECT_EQ(line.precision, "fp32");
   EXPECT_EQ(line.reference, "");
   EXPECT_EQ(line.tolerance, 1e-5);
   EXPECT_EQ(line.report, "");
@@ -36,13 +38,15 @@ TEST(CommandLine, HasDefaults) {
 
 TEST(CommandLine, TakesEveryOption) {
   const app::CommandLine line =
-      parse({"--quiet", "-o", "y.h5", "--parameters", "p.h5", "--algorithm", "direct", "--verify",
-             "r.h5", "--tolerance", "1e-3", "--report", "j.json", "--chunk", "5000000000",
-             "--repeat", "9", "x.h5"});
+      parse({"--quiet", "-o",          "y.h5",   "--parameters", "p.h5",       "--algorithm",
+             "direct",  "--precision", "tf32",   "--verify",     "r.h5",       "--tolerance",
+             "1e-3",    "--report",    "j.json", "--chunk",      "5000000000", "--repeat",
+             "9",       "x.h5"});
   EXPECT_EQ(line.input, "x.h5");
   EXPECT_EQ(line.output, "y.h5");
   EXPECT_EQ(line.parameters, "p.h5");
   EXPECT_EQ(line.algorithm, "direct");
+  EXPECT_EQ(line.precision, "tf32");
   EXPECT_EQ(line.reference, "r.h5");
   EXPECT_EQ(line.tolerance, 1e-3);
   EXPECT_EQ(line.report, "j.json");
@@ -55,6 +59,35 @@ TEST(CommandLine, TakesEveryOption) {
 TEST(CommandLine, TakesEveryBackendOfThisBinary) {
   for (const std::string& backend : app::backend_names()) {
     EXPECT_EQ(parse({"x.h5", "--backend", backend.c_str()}).backend, backend);
+  }
+}
+
+TEST(CommandLine, TakesEveryAlgorithmOfThisBinary) {
+  for (const Algorithm algorithm : {Algorithm::automatic, Algorithm::direct, Algorithm::winograd,
+                                    Algorithm::tensor_core, Algorithm::gemm}) {
+    if (!is_available(algorithm)) continue;
+    const std::string name(to_string(algorithm));
+    EXPECT_EQ(parse({"x.h5", "--algorithm", name.c_str()}).algorithm, name);
+  }
+}
+
+TEST(CommandLine, RefusesAPrecisionThereIsNot) {
+  const std::vector<const char*> arguments{"fusedconv_app", "x.h5", "--precision", "bf16"};
+  const auto exit = std::get<app::EarlyExit>(
+      app::parse_command_line(static_cast<int>(arguments.size()), arguments.data()));
+  EXPECT_EQ(exit.code, app::bad_input_or_usage);
+  for (const char* words : {"--precision", "bf16", "fp32", "tf32"}) {
+    EXPECT_NE(exit.text.find(words), std::string::npos) << exit.text;
+  }
+}
+
+TEST(CommandLine, HelpNamesEveryPrecisionAndAlgorithm) {
+  const std::vector<const char*> arguments{"fusedconv_app", "--help"};
+  const auto exit = std::get<app::EarlyExit>(
+      app::parse_command_line(static_cast<int>(arguments.size()), arguments.data()));
+  EXPECT_EQ(exit.code, app::done);
+  for (const char* words : {"--precision", "fp32", "tf32", "winograd", "tensor_core"}) {
+    EXPECT_NE(exit.text.find(words), std::string::npos) << exit.text;
   }
 }
 

@@ -159,6 +159,41 @@ TEST_F(AppRun, SaysHowTheOutputWasMade) {
   EXPECT_LE(start, end);
 }
 
+TEST_F(AppRun, SaysThePrecisionAskedFor) {
+  write(small_problem());
+  const std::string report = directory_.file("report.json");
+  for (const std::string precision : {"fp32", "tf32"}) {
+    for (const std::string& backend : app::backend_names()) {
+      SCOPED_TRACE(precision + " on " + backend);
+      const std::string arguments = "--precision " + precision + " --backend " + backend;
+      const std::string words = "backend    " + backend + ", " + precision + "\n";
+      const AppResult dry = run("--dry-run " + arguments);
+      EXPECT_EQ(dry.exit_code, 0) << dry.standard_error;
+      EXPECT_NE(dry.standard_output.find(words), std::string::npos) << dry.standard_output;
+      const AppResult result =
+          run(arguments + " --tolerance 1e-3 --verify " + reference_ + " --report " + report);
+      EXPECT_EQ(result.exit_code, 0) << result.standard_error;
+      EXPECT_NE(result.standard_output.find(words), std::string::npos) << result.standard_output;
+      EXPECT_EQ(read_string_attribute(output_, "precision"), precision);
+      EXPECT_EQ(read_json(report)["precision"], precision);
+    }
+  }
+}
+
+TEST_F(AppRun, RefusesTensorCoresWhereThereAreNone) {
+  write(small_problem());
+  for (const std::string& backend : app::backend_names()) {
+    if (backend == "cuda") continue;
+    SCOPED_TRACE(backend);
+    const AppResult result = run("--algorithm tensor_core --backend " + backend, {.ranks = 2});
+    EXPECT_EQ(result.exit_code, 2);
+    ASSERT_EQ(result.messages().size(), 1) << result.standard_error;
+    EXPECT_NE(result.messages().front().find("algorithm: expected one"), std::string::npos)
+        << result.messages().front();
+    expect_no_output();
+  }
+}
+
 TEST_F(AppRun, WritesAContiguousDatasetOfFloat32) {
   write(small_problem());
   ASSERT_EQ(run("--quiet").exit_code, 0);

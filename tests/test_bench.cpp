@@ -70,6 +70,43 @@ TEST(BenchProgram, JsonHoldsTheFiguresOfEveryBackend) {
   }
 }
 
+TEST(BenchProgram, PrecisionAskedForIsSaid) {
+  for (const std::string precision : {"fp32", "tf32"}) {
+    SCOPED_TRACE(precision);
+    const TemporaryDirectory directory;
+    const std::string path = directory.file("bench.json");
+    const ProgramResult result = run_program(
+        FUSEDCONV_BENCH " --shape tiny --repeat 1 --precision " + precision + " --json " + path);
+    ASSERT_EQ(result.exit_code, 0) << result.output;
+    EXPECT_EQ(read_json(path).at("precision"), precision);
+    EXPECT_NE(result.output.find(", " + precision + "\n"), std::string::npos) << result.output;
+  }
+}
+
+TEST(BenchProgram, ErrorIsThatOfFloat32) {
+  // Borders, strides, dilations and channel groups: what the float64 loops could mistake.
+  const std::string layers[] = {
+      "--shape tiny",
+      "--n 2 --cin 6 --h 20 --w 16 --cout 8 --kernel 5 3 --stride 2 1 --padding 1 0"
+      " --dilation 1 2 --groups 2 --num-groups 4",
+      "--shape tiny --padding 2 1 --groups 1 --num-groups 8"};
+  for (const std::string& backend : app::backend_names()) {
+    for (const std::string& layer : layers) {
+      SCOPED_TRACE(backend + " " + layer);
+      const TemporaryDirectory directory;
+      const std::string path = directory.file("bench.json");
+      const ProgramResult result = run_program(FUSEDCONV_BENCH " --error --repeat 1 --backend " +
+                                               backend + " " + layer + " --json " + path);
+      ASSERT_EQ(result.exit_code, 0) << result.output;
+      const double error = read_json(path).at("relative_l2_error").get<double>();
+      EXPECT_GT(error, 0);
+      // Channels of little variance let float32's rounding weigh more; a mistake weighs 1e-2.
+      EXPECT_LT(error, 1e-5);
+      EXPECT_NE(result.output.find("error"), std::string::npos) << result.output;
+    }
+  }
+}
+
 TEST(BenchProgram, OtherSizesThanTheNamedShapesAreSaid) {
   const TemporaryDirectory directory;
   const std::string path = directory.file("bench.json");
@@ -99,11 +136,9 @@ TEST(BenchProgram, BadUsageIsTold) {
   const struct {
     const char* options;
     const char* object;  ///< what the message must name
-  } cases[] = {{"--shape huge", "--shape"},
-               {"--backend abacus", "backend"},
-               {"--algorithm fft", "algorithm"},
-               {"--repeat 0", "--repeat"},
-               {"--n -1", "input number of images"}};
+  } cases[] = {{"--shape huge", "--shape"},      {"--backend abacus", "backend"},
+               {"--algorithm fft", "algorithm"}, {"--precision bf16", "precision"},
+               {"--repeat 0", "--repeat"},       {"--n -1", "input number of images"}};
   for (const auto& [options, object] : cases) {
     SCOPED_TRACE(options);
     const ProgramResult result = run_program(std::string(FUSEDCONV_BENCH " ") + options);
