@@ -19,8 +19,13 @@ SCRIPTS = Path(__file__).resolve().parent.parent / "scripts"
 sys.path.insert(0, str(SCRIPTS))
 
 import bench_peers
+from peer_comparison import figures, layer, measurement, peer_process, peers
+from peer_comparison.errors import Failure
 
 BENCH = Path(os.environ["FUSEDCONV_BENCH"])
+
+
+DATE = datetime.datetime(2026, 1, 2, 3, 4, 5, tzinfo=datetime.timezone.utc)
 
 
 def run_script(arguments, bench=BENCH, stubs=None):
@@ -48,16 +53,27 @@ def figures_of_two_shapes():
     def rounds(*medians):
         return [{"median_ms": ms, "min_ms": 0.5 * ms, "max_ms": 2 * ms} for ms in medians]
 
-    settings = bench_peers.Settings(BENCH, "openmp", 2, 3, 5, ("eager",),
+    settings = measurement.Settings(BENCH, "openmp", 2, 3, 5, ("eager",),
                                     {"onnxruntime": ("onnx",)})
-    measured = [bench_peers.Program("fusedconv", rounds(2, 4, 3)),
-                bench_peers.Program("eager", rounds(30, 10, 24), relative_l2_error=2.5e-7)]
-    failed = [bench_peers.Program("fusedconv", rounds(8, 8, 8)),
-              bench_peers.Program("eager", rounds(30), failure="out of memory")]
-    results = [bench_peers.Result("tiny, N=2", report(3, 1.5), measured, [1.5, 1, 2]),
-               bench_peers.Result("huge, N=9", report(8, 4), failed, [4, 4, 4])]
-    date = datetime.datetime(2026, 1, 2, 3, 4, 5, tzinfo=datetime.timezone.utc)
-    return bench_peers.document(settings, results, {"torch": "9.8"}, date)
+    measured = [measurement.Program("fusedconv", rounds(2, 4, 3)),
+                measurement.Program("eager", rounds(30, 10, 24), relative_l2_error=2.5e-7)]
+    failed = [measurement.Program("fusedconv", rounds(8, 8, 8)),
+              measurement.Program("eager", rounds(30), failure="out of memory")]
+    results = [measurement.Result("tiny, N=2", report(3, 1.5), measured, [1.5, 1, 2]),
+               measurement.Result("huge, N=9", report(8, 4), failed, [4, 4, 4])]
+    return figures.document(settings, results, {"torch": "9.8"}, DATE)
+
+
+def figures_of_two_precisions():
+    """document() of fusedconv in fp32 and tf32 beside peers in fp32, tf32 and bf16."""
+    settings = measurement.Settings(BENCH, "cuda", 2, 1, 5, ("eager", "eager-tf32", "compile-bf16"),
+                                    {}, ("fp32", "tf32"))
+    medians = {"fusedconv": 4, "fusedconv-tf32": 2, "eager": 12, "eager-tf32": 8,
+               "compile-bf16": 1}
+    programs = [measurement.Program(name, [{"median_ms": ms, "min_ms": ms, "max_ms": ms}],
+                                    relative_l2_error=1e-4) for name, ms in medians.items()]
+    result = measurement.Result("tiny, N=2", report(4, 1), programs, [1])
+    return figures.document(settings, [result], {}, DATE)
 
 
 class Figures(unittest.TestCase):
@@ -65,16 +81,17 @@ class Figures(unittest.TestCase):
         rounds = [{"median_ms": 5, "min_ms": 4, "max_ms": 9},
                   {"median_ms": 3, "min_ms": 1, "max_ms": 6},
                   {"median_ms": 4, "min_ms": 2, "max_ms": 30}]
-        self.assertEqual(bench_peers.over_rounds(rounds),
+        self.assertEqual(figures.over_rounds(rounds),
                          {"median_ms": 4, "min_ms": 1, "max_ms": 30})
-        self.assertEqual(bench_peers.over_rounds(rounds[:2])["median_ms"], 4)
+        self.assertEqual(figures.over_rounds(rounds[:2])["median_ms"], 4)
 
     def test_document_holds_times_ratios_and_what_could_not_be_measured(self):
-        figures = json.loads(json.dumps(figures_of_two_shapes()))
-        self.assertEqual(figures["date"], "2026-01-02T03:04:05+00:00")
-        self.assertEqual(figures["versions"], {"fusedconv": "1.2.3 (abc)", "torch": "9.8"})
-        self.assertEqual(figures["not_installed"], {"onnxruntime": ["onnx"]})
-        measured, failed = figures["shapes"]
+        document = json.loads(json.dumps(figures_of_two_shapes()))
+        self.assertEqual(document["date"], "2026-01-02T03:04:05+00:00")
+        self.assertEqual(document["versions"], {"fusedconv": "1.2.3 (abc)", "torch": "9.8"})
+        self.assertEqual(document["precisions"], ["fp32"])
+        self.assertEqual(document["not_installed"], {"onnxruntime": ["onnx"]})
+        measured, failed = document["shapes"]
         self.assertEqual(measured["sizes"], report(1, 1)["sizes"])
         self.assertEqual(measured["floor_ms"], 1.5)
         ours, eager = measured["programs"]
@@ -84,10 +101,31 @@ class Figures(unittest.TestCase):
         self.assertEqual((eager["ratio"], eager["time_over_floor"]), (8, 16))
         self.assertEqual(eager["relative_l2_error"], 2.5e-7)
         self.assertEqual([each["median_ms"] for each in eager["rounds"]], [30, 10, 24])
-        self.assertEqual(failed["programs"][1], {"program": "eager", "failure": "out of memory"})
+        self.assertEqual(failed["programs"][1], {"program": "eager", "precision": "fp32",
+                                                 "failure": "out of memory"})
+
+    def test_a_ratio_is_to_fusedconv_in_the_same_precision_or_the_nearest(self):
+        programs = figures_of_two_precisions()["shapes"][0]["programs"]
+        self.assertEqual({each["program"]: (each["precision"], each["ratio"])
+                          for each in programs},
+                         {"fusedconv": ("fp32", 1), "fusedconv-tf32": ("tf32", 1),
+                          "eager": ("fp32", 3), "eager-tf32": ("tf32", 4),
+                          "compile-bf16": ("bf16", 0.5)})
+        lines = figures.table(figures_of_two_precisions()).splitlines()
+        self.assertEqual(lines[0], "Abacus, openmp, 2 threads, fp32, tf32")
+        for title in ("fusedconv, TF32", "PyTorch eager, TF32", "torch.compile, bfloat16"):
+            self.assertTrue(any(line.startswith(f"  {title} ") for line in lines), title)
+
+    def test_json_replaces_an_older_file_when_it_is_whole(self):
+        with tempfile.TemporaryDirectory() as directory:
+            path = Path(directory) / "figures.json"
+            path.write_text("older")
+            figures.write_json({"a": 1}, path)
+            self.assertEqual(json.loads(path.read_text()), {"a": 1})
+            self.assertEqual(os.listdir(directory), ["figures.json"])
 
     def test_table_shows_them_in_columns(self):
-        lines = bench_peers.table(figures_of_two_shapes()).splitlines()
+        lines = figures.table(figures_of_two_shapes()).splitlines()
         self.assertEqual(lines[0], "Abacus, openmp, 2 threads, fp32")
         self.assertIn("ONNX Runtime: not installed (Python packages onnx)", lines)
         header = next(line for line in lines if "time/floor" in line)
@@ -107,13 +145,13 @@ class Figures(unittest.TestCase):
     def test_three_digits_are_significant_and_all_before_the_point(self):
         for value, text in ((0.01234, "0.0123"), (1.234, "1.23"), (12.34, "12.3"), (123.4, "123"),
                             (12345.6, "12346"), (0, "0")):
-            self.assertEqual(bench_peers.significant(value), text)
+            self.assertEqual(figures.significant(value), text)
 
 
 class Options(unittest.TestCase):
-    def layers(self, *arguments):
+    def layers(self, *arguments, backend="openmp"):
         return bench_peers.layers(
-            bench_peers.parse_arguments(["--bench", "bench", *arguments]))
+            bench_peers.parse_arguments(["--bench", "bench", *arguments]), backend)
 
     def test_named_shapes_are_left_to_fusedconv_bench(self):
         self.assertEqual(self.layers("--shape", "mid", "--shape", "wide:3"),
@@ -136,6 +174,62 @@ class Options(unittest.TestCase):
     def test_without_either_there_are_the_default_shapes(self):
         names = [name for name, _ in self.layers()]
         self.assertEqual(names, ["headline", "headline", "mid", "wide", "1x1", "5x5", "7x7"])
+        names = [name for name, _ in self.layers(backend="cuda")]
+        self.assertEqual(names, ["headline", "mid", "wide", "point", "k5", "big"])
+
+    def settings(self, *arguments, backend):
+        original = bench_peers.resolve_backend
+        self.addCleanup(setattr, bench_peers, "resolve_backend", original)
+        bench_peers.resolve_backend = lambda bench, name: backend
+        original_find = bench_peers.importlib.util.find_spec
+        self.addCleanup(setattr, bench_peers.importlib.util, "find_spec", original_find)
+        bench_peers.importlib.util.find_spec = lambda package: package
+        return bench_peers.choose_settings(
+            bench_peers.parse_arguments(["--bench", "bench", *arguments]))
+
+    def test_cuda_has_both_precisions_of_ours_and_of_pytorch(self):
+        settings = self.settings(backend="cuda")
+        self.assertEqual(settings.precisions, ("fp32", "tf32"))
+        self.assertEqual(settings.peers, ("eager", "compile", "eager-tf32", "compile-tf32"))
+        settings = self.settings(backend="openmp")
+        self.assertEqual(settings.precisions, ("fp32",))
+        self.assertEqual(settings.peers, ("eager", "compile", "onnxruntime"))
+
+    def test_other_precisions_and_peers_may_be_asked_for(self):
+        settings = self.settings("--precision", "tf32", "--peers", "autotune,compile-bf16,autotune",
+                                 backend="cuda")
+        self.assertEqual(settings.precisions, ("tf32",))
+        self.assertEqual(settings.peers, ("autotune", "compile-bf16"))
+
+    def test_tf32_is_refused_where_no_peer_has_it(self):
+        with self.assertRaisesRegex(bench_peers.UsageError, "eager-tf32: expected the .* cuda"):
+            self.settings("--peers", "eager-tf32", backend="openmp")
+
+
+class PeerTable(unittest.TestCase):
+    def test_every_peer_says_its_precision_and_has_a_bound_for_its_error(self):
+        for name, peer in peers.PEERS.items():
+            with self.subTest(name):
+                self.assertEqual(peer.precision,
+                                 next((p for p in ("tf32", "bf16") if name.endswith(p)), "fp32"))
+                self.assertIn(peer.precision, layer.LARGEST_ERROR)
+
+    def test_defaults_are_peers_of_their_backends(self):
+        for backend in measurement.DEVICES:
+            for name in peers.default_peers(backend):
+                self.assertIn(backend, peers.PEERS[name].backends or (backend,))
+
+    def test_programs_know_whose_they_are(self):
+        programs = [measurement.Program(name) for name in
+                    ("fusedconv", "fusedconv-tf32", "eager", "compile-bf16")]
+        self.assertEqual([each.is_ours for each in programs], [True, True, False, False])
+        self.assertEqual([each.precision for each in programs], ["fp32", "tf32", "fp32", "bf16"])
+
+    def test_runs_warm_up_by_number_and_by_time(self):
+        for warm_up_ms, runs in ((0, 2), (35, 4)):
+            times = iter([10] * runs + [5, 1, 3])
+            self.assertEqual(peer_process.time_runs(lambda: next(times), 3, warm_up_ms),
+                             {"median_ms": 3, "min_ms": 1, "max_ms": 5})
 
 
 class WithoutPeers(unittest.TestCase):
@@ -145,24 +239,26 @@ class WithoutPeers(unittest.TestCase):
             result = run_script(["--shape", "tiny:2", "--threads", 1, "--rounds", 2, "--repeat", 3,
                                  "--json", path])
             self.assertEqual(result.returncode, 0, result.stderr)
-            figures = json.loads(path.read_text())
+            document = json.loads(path.read_text())
         for title in ("PyTorch eager", "torch.compile", "ONNX Runtime"):
             self.assertIn(f"{title}: not installed", result.stdout)
-        self.assertEqual(list(figures["not_installed"]), ["eager", "compile", "onnxruntime"])
-        self.assertLessEqual(figures["threads"], 1)
-        self.assertEqual((figures["rounds"], figures["repeat"]), (2, 3))
-        shape, = figures["shapes"]
+        self.assertEqual(list(document["not_installed"]), ["eager", "compile", "onnxruntime"])
+        self.assertLessEqual(document["threads"], 1)
+        self.assertEqual((document["rounds"], document["repeat"]), (2, 3))
+        shape, = document["shapes"]
         self.assertEqual(shape["label"], "tiny, N=2")
         self.assertEqual(shape["sizes"], report(1, 1)["sizes"])
         ours, = shape["programs"]
         self.assertEqual(ours["program"], "fusedconv")
         self.assertEqual(len(ours["rounds"]), 2)
+        self.assertGreater(ours["relative_l2_error"], 0)
+        self.assertLess(ours["relative_l2_error"], 1e-6)
         self.assertEqual(ours["median_ms"],
                          statistics.median(each["median_ms"] for each in ours["rounds"]))
         self.assertGreater(ours["min_ms"], 0)
         self.assertEqual(shape["floor_ms"], statistics.median(shape["floors_ms"]))
         self.assertEqual(ours["time_over_floor"], ours["median_ms"] / shape["floor_ms"])
-        self.assertIn(bench_peers.significant(ours["median_ms"]), result.stdout)
+        self.assertIn(figures.significant(ours["median_ms"]), result.stdout)
 
 
 class Errors(unittest.TestCase):
@@ -196,6 +292,8 @@ class Errors(unittest.TestCase):
     def test_bad_usage_is_told_before_anything_is_timed(self):
         missing = self.directory / "missing"
         cases = [(["--peers", "eager,tensorflow"], "tensorflow"),
+                 (["--precision", "fp32,fp8"], "fp8"),
+                 (["--peers", "compile-tf32", "--backend", "openmp"], "compile-tf32"),
                  (["--rounds", "0"], "--rounds"),
                  (["--threads", "two"], "--threads"),
                  (["--shape", "headline:0"], "headline:0"),
@@ -264,25 +362,65 @@ class Errors(unittest.TestCase):
         self.assertIn("PyTorch eager failed: its process ended (killed by SIGKILL)",
                       result.stderr)
 
+    def test_both_precisions_are_measured_in_turn_and_each_shape_written_when_it_is_done(self):
+        path = self.directory / "figures.json"
+        log = self.directory / "log"
+        bench = self.bench(f"""
+            asked = dict(zip(sys.argv[1::2], sys.argv[2::2])) if "--error" not in sys.argv else {{}}
+            report = {report(3, 1)!r}
+            report["precision"] = sys.argv[sys.argv.index("--precision") + 1]
+            report["median_ms"] = {{"fp32": 3, "tf32": 2}}[report["precision"]]
+            report["relative_l2_error"] = {{"fp32": 3e-7, "tf32": 2e-4}}[report["precision"]]
+            if asked:
+                import os
+                with open({str(log)!r}, "a") as log:
+                    print(asked["--shape"], report["precision"], os.path.exists({str(path)!r}),
+                          file=log)
+            json.dump(report, open(sys.argv[-1], "w"))""")
+        result = run_script(["--shape", "tiny", "--shape", "mid", "--rounds", 2, "--json", path,
+                             "--precision", "fp32,tf32", "--backend", "cuda"], bench)
+        self.assertEqual(result.returncode, 0, result.stderr)
+        self.assertEqual(log.read_text().splitlines(),
+                         ["tiny fp32 False", "tiny tf32 False"] * 2
+                         + ["mid fp32 True", "mid tf32 True"] * 2)
+        document = json.loads(path.read_text())
+        self.assertEqual(document["precisions"], ["fp32", "tf32"])
+        for shape in document["shapes"]:
+            self.assertEqual([(each["program"], each["median_ms"], each["relative_l2_error"])
+                              for each in shape["programs"]],
+                             [("fusedconv", 3, 3e-7), ("fusedconv-tf32", 2, 2e-4)])
+
+    def test_a_shape_that_fails_leaves_the_others(self):
+        path = self.directory / "figures.json"
+        bench = self.bench(f"""
+            if "mid" in sys.argv:
+                sys.exit("bench: no memory left")
+            json.dump({report(3, 1)!r}, open(sys.argv[-1], "w"))""")
+        result = run_script(["--shape", "mid", "--shape", "tiny", "--rounds", 1, "--json", path],
+                            bench)
+        self.assertEqual(result.returncode, 1, result.stderr)
+        self.assertIn("mid: bench: no memory left", result.stderr)
+        self.assertEqual(len(json.loads(path.read_text())["shapes"]), 1)
+
     def test_a_peer_that_fails_in_a_later_round_keeps_the_others(self):
         def ask(process, request):
             if "repeat" not in request:
                 return {"relative_l2_error": 1e-7, "versions": {"torch": "9.8"}}
             asked.append(request)
             if len(asked) == 3:
-                raise bench_peers.Failure("out of memory")
+                raise Failure("out of memory")
             return {"median_ms": 1, "min_ms": 1, "max_ms": 1}
 
         asked = []
-        original = bench_peers.PeerProcess.ask
-        self.addCleanup(setattr, bench_peers.PeerProcess, "ask", original)
-        bench_peers.PeerProcess.ask = ask
-        settings = bench_peers.Settings(self.quick_bench(), "auto", 2, 3, 5, ("eager", "compile"),
+        original = peer_process.PeerProcess.ask
+        self.addCleanup(setattr, peer_process.PeerProcess, "ask", original)
+        peer_process.PeerProcess.ask = ask
+        settings = measurement.Settings(self.quick_bench(), "auto", 2, 3, 5, ("eager", "compile"),
                                         {})
-        result = bench_peers.probe(settings, "tiny", [], threads_given=True)
+        result = measurement.probe(settings, "tiny", [], threads_given=True)
         versions = {}
         with contextlib.redirect_stderr(io.StringIO()):
-            bench_peers.measure(settings, result, [], versions)
+            measurement.measure(settings, result, [], versions)
         ours, eager, compiled = result.programs
         self.assertEqual(versions, {"torch": "9.8"})
         self.assertEqual((len(ours.rounds), len(compiled.rounds)), (3, 3))
