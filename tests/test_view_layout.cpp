@@ -19,7 +19,7 @@ class ViewLayoutTest : public testing::Test {};
 TYPED_TEST_SUITE(ViewLayoutTest, test::ExecutionSpaceTypes, test::ExecutionSpaceNames);
 
 TYPED_TEST(ViewLayoutTest, IsTheSameForHostAndDevice) {
-  EXPECT_NO_THROW(require_same_view_layout(TypeParam()));
+  EXPECT_NO_THROW(check_view_layout_once(TypeParam()));
 }
 
 TYPED_TEST(ViewLayoutTest, IsCheckedByWhatAKernelSees) {

@@ -4,6 +4,7 @@
 
 #include <Kokkos_Core.hpp>
 #include <algorithm>
+#include <cstddef>
 #include <cstdint>
 #include <fusedconv/error.hpp>
 #include <fusedconv/shape.hpp>
@@ -30,17 +31,25 @@ inline void require_success(cudaError_t status, const char* what) {
 
 using TensorCoreKernel = void (*)(TensorCoreTask);
 
+template <bool Split, int Warps, int WarpsM, int Kernel>
+TensorCoreKernel tensor_core_kernel_of() {
+  using Configuration = TensorCoreConfiguration<Split, Warps, WarpsM, Kernel>;
+  static_assert(offsetof(TensorCoreShared<Configuration>, patch) ==
+                tensor_core_fixed_bytes(Warps, WarpsM));
+  return tensor_core_block<Configuration>;
+}
+
 inline TensorCoreKernel tensor_core_kernel(const TensorCorePlan& plan) {
   const auto choose = [&](auto split) -> TensorCoreKernel {
     constexpr bool is_split = decltype(split)::value;
-    if (plan.unrolled) return tensor_core_block<TensorCoreConfiguration<is_split, 4, 1, 3>>;
+    if (plan.unrolled) return tensor_core_kernel_of<is_split, 4, 1, 3>();
     switch (plan.warps_m) {
       case 1:
-        return tensor_core_block<TensorCoreConfiguration<is_split, 4, 1, 0>>;
+        return tensor_core_kernel_of<is_split, 4, 1, 0>();
       case 2:
-        return tensor_core_block<TensorCoreConfiguration<is_split, 4, 2, 0>>;
+        return tensor_core_kernel_of<is_split, 4, 2, 0>();
       default:
-        return tensor_core_block<TensorCoreConfiguration<is_split, 8, 4, 0>>;
+        return tensor_core_kernel_of<is_split, 8, 4, 0>();
     }
   };
   return plan.precision == Precision::fp32 ? choose(std::true_type{}) : choose(std::false_type{});

@@ -14,6 +14,18 @@
 
 namespace fusedconv::detail {
 
+/// Bytes of a block's shared memory up to its input: the size of TensorCoreShared, which the launch
+/// asserts.
+constexpr std::int64_t tensor_core_fixed_bytes(std::int64_t warps, std::int64_t warps_m) {
+  const std::int64_t channels = 32 * warps_m;
+  const std::int64_t pixels = warps / warps_m * (256 / warps);
+  const std::int64_t activations = channels * (pixels + 8) * 4;
+  const std::int64_t sums = 2 * (warps / warps_m) * channels * 16;
+  const std::int64_t normalization_kept_constants = (2 + 1 + 2) * channels * 16;
+  const std::int64_t tiles_and_largest = 4 * 36 + 4 * warps;
+  return activations + sums + normalization_kept_constants + tiles_and_largest;
+}
+
 /// How the tensor cores' kernel cuts its work.
 ///
 /// A block computes a tile of output rows and columns for 32, 64 or 128 output channels of one
@@ -137,11 +149,7 @@ inline void TensorCorePlan::set_tile(std::int64_t height, std::int64_t width) {
 }
 
 inline std::int64_t TensorCorePlan::shared_bytes() const {
-  const std::int64_t activations = block_channels() * (block_pixels() + 8) * 4;
-  const std::int64_t sums = 2 * block_channels() * warps / warps_m * 16;
-  const std::int64_t constants = 5 * block_channels() * 16;  // and kept sums
-  const std::int64_t tiles_and_largest = 4 * 36 + 4 * warps;
-  return activations + sums + constants + tiles_and_largest + pairs() * 8 +
+  return tensor_core_fixed_bytes(warps, warps_m) + pairs() * 8 +
          (unrolled ? std::max(patch_bytes(), raw_bytes()) : patch_bytes() + raw_bytes());
 }
 
