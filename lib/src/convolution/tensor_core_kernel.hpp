@@ -42,7 +42,6 @@ class TensorCoreBlock : public TensorCoreStatistics<C> {
   using Base::await_statistics;
   using Base::convolve;
   using Base::convolve_in_float;
-  using Base::count;
   using Base::entry_offsets;
   using Base::find_tile;
   using Base::forget_places;
@@ -61,7 +60,7 @@ class TensorCoreBlock : public TensorCoreStatistics<C> {
   using Base::warp_m;
   using Base::warp_n;
 
-  /// What all warps but the last do.
+  /// What all warps do, but the one of the statistics where there is one.
   __device__ void compute() {
     const bool all_in_float = *t.all_in_float != 0;
     std::int64_t k = blockIdx.x;

@@ -203,8 +203,8 @@ class TensorCoreProduct : public TensorCoreInput<C> {
     }
   }
 
-  /// The convolution of a tile, its weights' row scales and the returned factor apart. Starts the
-  /// copy of the next tile's input.
+  /// The convolution of a tile, its weights' row scales and the returned factor apart. Where
+  /// input comes in chunks, each starts the copy of the next, the last that of the next tile.
   __device__ float convolve(int turn, bool is_last, bool& in_float, Sums& sum) {
     clear(sum);
     const Tile& tile = tile_of(turn);
