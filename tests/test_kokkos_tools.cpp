@@ -4,6 +4,7 @@
 #include <Kokkos_Core.hpp>
 #include <cstdint>
 #include <fusedconv/layer.hpp>
+#include <fusedconv/row_range.hpp>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -94,6 +95,22 @@ void expect_named_after_the_library(Kind kind) {
   }
 }
 
+/// What a run may do: launch kernels, in a region of the library's.
+void expect_kernels_in_regions_alone(Algorithm algorithm) {
+  ASSERT_FALSE(events.empty());
+  EXPECT_EQ(events.front().kind, Kind::region);
+  EXPECT_EQ(region_depth, 0);
+  EXPECT_FALSE(names_of(Kind::kernel).empty());
+  for (const Event& event : events) {
+    const std::string_view event_name = event.name;
+    EXPECT_TRUE(event_name.starts_with("fusedconv::") ||
+                (algorithm == Algorithm::gemm && event_name.starts_with("KokkosBlas::")))
+        << event_name;
+    EXPECT_TRUE(event.kind == Kind::region || event.kind == Kind::kernel) << event.name;
+    EXPECT_TRUE(event.kind == Kind::region || event.region_depth > 0) << event.name;
+  }
+}
+
 template <class ExecutionSpace>
 class KokkosToolsTest : public testing::Test {};
 
@@ -139,18 +156,30 @@ TYPED_TEST(KokkosToolsTest, ARunIsLabelledAndNeitherAllocatesNorFencesNorCopies)
     const Layer<TypeParam> layer = make_layer(exec, problem, {.algorithm = algorithm});
     const Recording recording;
     layer(exec, x, y);
-    ASSERT_FALSE(events.empty());
-    EXPECT_EQ(events.front().kind, Kind::region);
-    EXPECT_EQ(region_depth, 0);
-    EXPECT_FALSE(names_of(Kind::kernel).empty());
-    for (const Event& event : events) {
-      const std::string_view event_name = event.name;
-      EXPECT_TRUE(event_name.starts_with("fusedconv::") ||
-                  (algorithm == Algorithm::gemm && event_name.starts_with("KokkosBlas::")))
-          << event_name;
-      EXPECT_TRUE(event.kind == Kind::region || event.kind == Kind::kernel) << event.name;
-      EXPECT_TRUE(event.kind == Kind::region || event.region_depth > 0) << event.name;
+    expect_kernels_in_regions_alone(algorithm);
+  }
+}
+
+TYPED_TEST(KokkosToolsTest, RowBlocksAreLabelledAndNeitherAllocateNorFenceNorCopy) {
+  const TypeParam exec;
+  const Problem problem = random_problem(shape.with_batch(1), 1);
+  for (const Algorithm algorithm : available_algorithms<TypeParam>(shape)) {
+    if (algorithm == Algorithm::gemm) continue;
+    SCOPED_TRACE(to_string(algorithm));
+    const Layer<TypeParam> layer = make_layer(exec, problem, {.algorithm = algorithm});
+    const RowRange rows{0, layer.plan().row_alignment};
+    const Tensor<TypeParam> x("x", 1, 4, input_rows(problem.shape, rows).count, 70);
+    const Tensor<TypeParam> y("y", 1, 8, rows.count, 68);
+    const Kokkos::View<std::uint64_t*, Kokkos::LayoutRight, typename TypeParam::memory_space>
+        statistics("statistics", layer.plan().row_statistics_words);
+    {
+      const Recording recording;
+      layer.activate_rows(exec, rows, x, y, statistics);
+      expect_kernels_in_regions_alone(algorithm);
     }
+    const Recording recording;
+    layer.normalize_rows(exec, rows, x, y, statistics);
+    expect_kernels_in_regions_alone(algorithm);
   }
 }
 

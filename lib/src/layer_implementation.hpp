@@ -8,6 +8,7 @@
 #include "convolution/tuned.hpp"
 #include "moments.hpp"
 #include "normalize.hpp"
+#include "row_statistics.hpp"
 #include "view_layout.hpp"
 #ifdef FUSEDCONV_HAVE_KOKKOS_KERNELS
 #include "convolution/gemm.hpp"
@@ -19,6 +20,7 @@
 #include <cstdint>
 #include <fusedconv/error.hpp>
 #include <fusedconv/layer.hpp>
+#include <fusedconv/row_range.hpp>
 #include <string>
 #include <type_traits>
 #include <utility>
@@ -118,19 +120,23 @@ Convolution<ExecutionSpace> make_convolution(const ExecutionSpace& exec,
                                 shape.batch);
 }
 
-/// The tiles whose partial moments a plan keeps, and how many of them there are: none where the
-/// convolution has statistics of its own.
+/// All rows of an image as a plan cuts them.
 template <class ExecutionSpace>
-TileGrid tiles_of(const ConvolutionPlan<ExecutionSpace>& plan) {
-  return std::visit([](const auto& p) { return p.tiles; }, plan);
+RowBlock whole_image(const ConvolutionPlan<ExecutionSpace>& plan) {
+  return std::visit([](const auto& p) { return RowBlock{p.geometry, p.tiles}; }, plan);
 }
 
+/// Whether a convolution keeps statistics of its own instead of the partial moments of tiles.
+template <class ExecutionSpace, class Type>
+inline constexpr bool has_own_statistics = std::is_same_v<Type, Tuned<ExecutionSpace>>;
+
+/// The tiles of an image whose partial moments are kept.
 template <class ExecutionSpace>
 std::int64_t partial_moments_of(const ConvolutionPlan<ExecutionSpace>& plan) {
   if constexpr (has_tuned<ExecutionSpace>) {
     if (std::holds_alternative<typename Tuned<ExecutionSpace>::Plan>(plan)) return 0;
   }
-  return tiles_of<ExecutionSpace>(plan).size();
+  return whole_image<ExecutionSpace>(plan).tiles.size();
 }
 
 /// Why plan_convolution chose what it did, as the end of a sentence; empty where it had no choice.
@@ -158,6 +164,10 @@ Plan describe(const Shape& shape, const Options& options,
       [&](const auto& p) {
         using PlanType = std::decay_t<decltype(p)>;
         result.description = p.description();
+        result.row_alignment = row_alignment(p.geometry, p.tiles);
+        result.row_statistics_words = shape.out_channels *
+                                      partial_moments_of<ExecutionSpace>(plan) *
+                                      words_per_partial_moments;
         if constexpr (std::is_same_v<PlanType, DirectPlan<ExecutionSpace>>) {
           result.algorithm = p.algorithm;
           convolution_bytes = Direct<ExecutionSpace>::workspace_bytes(p, shape.batch);
@@ -166,11 +176,14 @@ Plan describe(const Shape& shape, const Options& options,
           if constexpr (std::is_same_v<PlanType, typename Tuned<ExecutionSpace>::Plan>) {
             result.algorithm = p.algorithm;
             convolution_bytes = Tuned<ExecutionSpace>::workspace_bytes(p, shape);
+            result.row_statistics_words = Tuned<ExecutionSpace>::row_statistics_words(shape);
           }
         }
 #ifdef FUSEDCONV_HAVE_KOKKOS_KERNELS
         if constexpr (std::is_same_v<PlanType, GemmPlan>) {
           result.algorithm = Algorithm::gemm;
+          // The bits of a product depend on how the matrices are cut, and that on no row.
+          result.row_alignment = result.row_statistics_words = 0;
           convolution_bytes = Gemm<ExecutionSpace>::workspace_bytes(p);
         }
 #endif
@@ -237,7 +250,7 @@ class Layer<ExecutionSpace>::Implementation {
                  const Parameters<memory_space>& parameters)
       : shape_(shape),
         plan_(detail::describe<ExecutionSpace>(shape, options, convolution_plan)),
-        tiles_(detail::tiles_of<ExecutionSpace>(convolution_plan)),
+        whole_(detail::whole_image<ExecutionSpace>(convolution_plan)),
         channels_(detail::pack_channel_parameters(exec, parameters, shape.out_channels)),
         convolution_(detail::make_convolution(exec, convolution_plan, parameters.conv_weight,
                                               epilogue(), shape)),
@@ -259,12 +272,47 @@ class Layer<ExecutionSpace>::Implementation {
     detail::require_extents("x", x, {images, shape_.in_channels, shape_.height, shape_.width});
     detail::require_extents(
         "y", y, {images, shape_.out_channels, shape_.output_height(), shape_.output_width()});
-    const detail::FirstPass<ExecutionSpace> pass{x.data(), y.data(), images, partial_};
-    const detail::GroupNorm<ExecutionSpace> group_norm{
-        tiles_,    partial_, statistics_, channels_.group_norm_weight, channels_.group_norm_bias,
-        shape_.eps};
-    std::visit([&](const auto& convolution) { convolution(exec, epilogue(), pass, group_norm); },
+    const detail::FirstPass<ExecutionSpace> pass{x.data(), y.data(), images, whole_, partial_};
+    std::visit([&](const auto& convolution) { convolution(exec, epilogue(), pass, group_norm()); },
                convolution_);
+  }
+
+  void activate_rows(const ExecutionSpace& exec, const RowRange& rows, const Input& x,
+                     const Output& y, const RowStatistics& words) const {
+    const detail::FirstPass<ExecutionSpace> pass = pass_of(rows, x, y);
+    const bool is_counted = words.size() != 0;
+    if (is_counted) require_words(words.size());
+    std::visit(
+        [&](const auto& convolution) {
+          using Type = std::decay_t<decltype(convolution)>;
+          if constexpr (detail::has_own_statistics<ExecutionSpace, Type>) {
+            if (is_counted) convolution.add_statistics(exec, pass, group_norm(), words);
+          } else {
+            convolution.activate(exec, epilogue(), pass, group_norm());
+            if (is_counted) {
+              detail::add_to_statistics(exec, partial_, pass.block.first_tile,
+                                        pass.block.tiles.size(), words);
+            }
+          }
+        },
+        convolution_);
+  }
+
+  void normalize_rows(const ExecutionSpace& exec, const RowRange& rows, const Input& x,
+                      const Output& y, const ConstRowStatistics& words) const {
+    const detail::FirstPass<ExecutionSpace> pass = pass_of(rows, x, y);
+    require_words(words.size());
+    std::visit(
+        [&](const auto& convolution) {
+          using Type = std::decay_t<decltype(convolution)>;
+          if constexpr (detail::has_own_statistics<ExecutionSpace, Type>) {
+            convolution.compute_with_statistics(exec, pass, group_norm(), words);
+          } else {
+            detail::take_from_statistics(exec, words, partial_);
+            group_norm().merge_and_normalize(exec, 1, pass.y, pass.block.tiles);
+          }
+        },
+        convolution_);
   }
 
   const Shape& shape() const { return shape_; }
@@ -273,9 +321,45 @@ class Layer<ExecutionSpace>::Implementation {
  private:
   detail::Epilogue<ExecutionSpace> epilogue() const { return {channels_.bias, channels_.scale}; }
 
+  detail::GroupNorm<ExecutionSpace> group_norm() const {
+    return {
+        whole_.tiles, partial_, statistics_, channels_.group_norm_weight, channels_.group_norm_bias,
+        shape_.eps};
+  }
+
+  /// Checks a block of rows of one image.
+  detail::FirstPass<ExecutionSpace> pass_of(const RowRange& rows, const Input& x,
+                                            const Output& y) const {
+    const std::int64_t alignment = plan_.row_alignment;
+    if (alignment == 0) {
+      throw InvalidArgument("algorithm", "one that computes an image in blocks of rows",
+                            std::string(to_string(plan_.algorithm)));
+    }
+    const RowRange input = input_rows(shape_, rows);
+    const std::int64_t height = shape_.output_height();
+    if (rows.first % alignment != 0 || (rows.end() % alignment != 0 && rows.end() != height)) {
+      throw InvalidArgument(
+          "rows",
+          "rows that begin at a multiple of " + std::to_string(alignment) +
+              " and end at one or at the last of " + std::to_string(height),
+          std::to_string(rows.count) + " rows from row " + std::to_string(rows.first) + " on");
+    }
+    detail::require_extents("x_rows", x, {1, shape_.in_channels, input.count, shape_.width});
+    detail::require_extents("y_rows", y,
+                            {1, shape_.out_channels, rows.count, shape_.output_width()});
+    return {x.data(), y.data(), 1, detail::row_block(whole_, rows, input), partial_};
+  }
+
+  void require_words(std::size_t words) const {
+    if (static_cast<std::int64_t>(words) != plan_.row_statistics_words) {
+      throw InvalidArgument("statistics", std::to_string(plan_.row_statistics_words) + " words",
+                            std::to_string(words) + " words");
+    }
+  }
+
   Shape shape_;
   Plan plan_;
-  detail::TileGrid tiles_;
+  detail::RowBlock whole_;
   detail::ChannelParameters<ExecutionSpace> channels_;
   detail::Convolution<ExecutionSpace> convolution_;
   detail::PartialMomentsView<ExecutionSpace> partial_;
@@ -321,6 +405,22 @@ template <class ExecutionSpace>
 void Layer<ExecutionSpace>::run(const ExecutionSpace& exec, const Input& x, const Output& y) const {
   const Kokkos::Profiling::ScopedRegion region("fusedconv::Layer::run");
   implementation_->run(exec, x, y);
+}
+
+template <class ExecutionSpace>
+void Layer<ExecutionSpace>::activate_block(const ExecutionSpace& exec, const RowRange& rows,
+                                           const Input& x_rows, const Output& y_rows,
+                                           const RowStatistics& statistics) const {
+  const Kokkos::Profiling::ScopedRegion region("fusedconv::Layer::activate_rows");
+  implementation_->activate_rows(exec, rows, x_rows, y_rows, statistics);
+}
+
+template <class ExecutionSpace>
+void Layer<ExecutionSpace>::normalize_block(const ExecutionSpace& exec, const RowRange& rows,
+                                            const Input& x_rows, const Output& y_rows,
+                                            const ConstRowStatistics& statistics) const {
+  const Kokkos::Profiling::ScopedRegion region("fusedconv::Layer::normalize_rows");
+  implementation_->normalize_rows(exec, rows, x_rows, y_rows, statistics);
 }
 
 }  // namespace fusedconv

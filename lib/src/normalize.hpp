@@ -142,7 +142,7 @@ struct Normalize {
 /// The normalisation of a layer: its parameters and what is known of a run's activations.
 template <class ExecutionSpace>
 struct GroupNorm {
-  TileGrid tiles;
+  TileGrid tiles;  ///< of whole images
   PartialMomentsView<ExecutionSpace> partial;
   StatisticsView<ExecutionSpace> statistics;
   typename Normalize<ExecutionSpace>::Vector weight;
@@ -159,16 +159,18 @@ struct GroupNorm {
   }
 
   /// Item: (image, channel, piece of its plane).
-  Normalize<ExecutionSpace> normalize(float* y) const {
+  /// \param plane what y holds of an image
+  Normalize<ExecutionSpace> normalize(float* y, const TileGrid& plane) const {
     constexpr std::int64_t piece = Normalize<ExecutionSpace>::piece;
-    const std::int64_t plane_size = tiles.height * tiles.width;
+    const std::int64_t plane_size = plane.height * plane.width;
     return {y,          statistics,           weight,     bias,
             channels(), channels_per_group(), plane_size, (plane_size + piece - 1) / piece};
   }
 
   /// Merges the partial moments of `images` images and normalises their activations y in place.
-  void merge_and_normalize(const ExecutionSpace& exec, std::int64_t images, float* y) const {
-    const Normalize<ExecutionSpace> pieces = normalize(y);
+  void merge_and_normalize(const ExecutionSpace& exec, std::int64_t images, float* y,
+                           const TileGrid& plane) const {
+    const Normalize<ExecutionSpace> pieces = normalize(y, plane);
     for_each_team("fusedconv::merge_moments", exec, images * groups(), merge_moments());
     for_each_team("fusedconv::normalize", exec, images * channels() * pieces.pieces_per_plane,
                   pieces);

@@ -6,6 +6,7 @@
 #include <cstdint>
 #include <fusedconv/options.hpp>
 #include <fusedconv/parameters.hpp>
+#include <fusedconv/row_range.hpp>
 #include <fusedconv/shape.hpp>
 #include <memory>
 #include <string>
@@ -19,6 +20,11 @@ struct Plan {
   Algorithm algorithm = Algorithm::direct;  ///< never Algorithm::automatic
   std::string description;                  ///< algorithm and tile, and why it was chosen, in words
   std::int64_t workspace_bytes = 0;         ///< device memory that the layer holds
+  /// Blocks of output rows begin at multiples of it, and end at one or at the last row; 0 where the
+  /// algorithm does not compute images in blocks of rows (gemm).
+  std::int64_t row_alignment = 0;
+  /// Words of Layer::RowStatistics; 0 where row_alignment is.
+  std::int64_t row_statistics_words = 0;
 };
 
 /// `y = GroupNorm(sigmoid((conv2d(x) + bias) * scale))`: planned once, run many times.
@@ -30,6 +36,13 @@ struct Plan {
 ///
 /// Formulas: `torch.nn.Conv2d` (cross-correlation, zero padding), `torch.nn.GroupNorm` (biased
 /// variance).
+///
+/// Instead of whole images it also computes blocks of output rows, for an image that does not fit
+/// in memory or is shared among processes, with the bits of the whole image:
+///
+///     layer.activate_rows(exec, rows, x_rows, y_rows, statistics);   // each block of the image
+///     // the statistics of all blocks are added up, also those of other processes
+///     layer.normalize_rows(exec, rows, x_rows, y_rows, statistics);  // each block
 template <class ExecutionSpace>
 class Layer {
  public:
@@ -43,6 +56,17 @@ class Layer {
   using Output =
       Kokkos::View<float****, Kokkos::LayoutRight, Kokkos::Device<ExecutionSpace, memory_space>,
                    Kokkos::MemoryTraits<Kokkos::Unmanaged>>;
+  /// What is known of the activations of an image: `plan().row_statistics_words` words, all 0 where
+  /// nothing is known yet. What disjoint blocks of rows contribute, to one View or to one each, on
+  /// one process or on many, is merged by adding the words as unsigned 64-bit integers (MPI_SUM of
+  /// MPI_UINT64_T); no order of it changes a bit. Words are meaningful to layers of the same shape,
+  /// options, execution space and build only.
+  using RowStatistics = Kokkos::View<std::uint64_t*, Kokkos::LayoutRight,
+                                     Kokkos::Device<ExecutionSpace, memory_space>,
+                                     Kokkos::MemoryTraits<Kokkos::Unmanaged>>;
+  using ConstRowStatistics = Kokkos::View<const std::uint64_t*, Kokkos::LayoutRight,
+                                          Kokkos::Device<ExecutionSpace, memory_space>,
+                                          Kokkos::MemoryTraits<Kokkos::Unmanaged>>;
 
   /// \param exec       the instance on which the parameters are packed; fenced before returning
   /// \param shape      `shape.batch` is the most images that one run may have
@@ -68,6 +92,55 @@ class Layer {
   /// \throws InvalidArgument naming the tensor if extents do not match
   template <class InputView, class OutputView>
   void operator()(const ExecutionSpace& exec, const InputView& x, const OutputView& y) const {
+    check_types<InputView, OutputView>();
+    check_contiguous("x", x.span_is_contiguous());
+    check_contiguous("y", y.span_is_contiguous());
+    run(exec, as_input(x), as_output(y));
+  }
+
+  /// The first step of a block of output rows of one image: convolves and activates, and adds what
+  /// GroupNorm needs to know of the block to the image's statistics. Allocates nothing, does not
+  /// fence, is asynchronous on exec and uses the layer's workspace, as a run.
+  ///
+  /// A block that stays in memory is completed by normalize_rows() once the statistics of all
+  /// blocks have been added up. A sweep over blocks that do not is made twice: with statistics, and
+  /// then with none, each block followed by normalize_rows().
+  /// \param rows       a block as plan().row_alignment says
+  /// \param x_rows     (1, in_channels, input_rows(shape(), rows).count, width), those rows
+  /// \param y_rows     (1, out_channels, rows.count, output width); afterwards to be handed to
+  ///                   normalize_rows() as it is, with content of no meaning to others
+  /// \param statistics of the image; added to, once for each block. None (`{}`) to leave that out
+  /// \throws InvalidArgument naming what does not match: "rows", "x_rows", "y_rows", "statistics",
+  ///         or "algorithm" where plan().row_alignment is 0
+  template <class InputView, class OutputView>
+  void activate_rows(const ExecutionSpace& exec, const RowRange& rows, const InputView& x_rows,
+                     const OutputView& y_rows, const RowStatistics& statistics) const {
+    check_types<InputView, OutputView>();
+    check_contiguous("x_rows", x_rows.span_is_contiguous());
+    check_contiguous("y_rows", y_rows.span_is_contiguous());
+    activate_block(exec, rows, as_input(x_rows), as_output(y_rows), statistics);
+  }
+
+  /// The second step: normalises a block. Like activate_rows() in what it does not do.
+  /// \param rows       those of activate_rows()
+  /// \param x_rows     what activate_rows() was given: some algorithms convolve again
+  /// \param y_rows     as activate_rows() left it; receives the output
+  /// \param statistics of the whole image
+  /// \throws InvalidArgument as activate_rows(), and if there are no statistics
+  template <class InputView, class OutputView>
+  void normalize_rows(const ExecutionSpace& exec, const RowRange& rows, const InputView& x_rows,
+                      const OutputView& y_rows, const ConstRowStatistics& statistics) const {
+    check_types<InputView, OutputView>();
+    check_contiguous("x_rows", x_rows.span_is_contiguous());
+    check_contiguous("y_rows", y_rows.span_is_contiguous());
+    normalize_block(exec, rows, as_input(x_rows), as_output(y_rows), statistics);
+  }
+
+ private:
+  class Implementation;
+
+  template <class InputView, class OutputView>
+  static constexpr void check_types() {
     static_assert(Kokkos::is_view_v<InputView> && Kokkos::is_view_v<OutputView>,
                   "fusedconv::Layer: x and y must be Kokkos::Views");
     static_assert(InputView::rank() == 4, "fusedconv::Layer: x must have rank 4 (N, C, H, W)");
@@ -84,17 +157,23 @@ class Layer {
             Kokkos::SpaceAccessibility<ExecutionSpace,
                                        typename OutputView::memory_space>::accessible,
         "fusedconv::Layer: x and y must be accessible from the layer's execution space");
-    check_contiguous("x", x.span_is_contiguous());
-    check_contiguous("y", y.span_is_contiguous());
-    run(exec, Input(x.data(), x.extent(0), x.extent(1), x.extent(2), x.extent(3)),
-        Output(y.data(), y.extent(0), y.extent(1), y.extent(2), y.extent(3)));
   }
 
- private:
-  class Implementation;
+  template <class InputView>
+  static Input as_input(const InputView& x) {
+    return Input(x.data(), x.extent(0), x.extent(1), x.extent(2), x.extent(3));
+  }
+  template <class OutputView>
+  static Output as_output(const OutputView& y) {
+    return Output(y.data(), y.extent(0), y.extent(1), y.extent(2), y.extent(3));
+  }
 
   static void check_contiguous(const char* name, bool contiguous);
   void run(const ExecutionSpace& exec, const Input& x, const Output& y) const;
+  void activate_block(const ExecutionSpace& exec, const RowRange& rows, const Input& x_rows,
+                      const Output& y_rows, const RowStatistics& statistics) const;
+  void normalize_block(const ExecutionSpace& exec, const RowRange& rows, const Input& x_rows,
+                       const Output& y_rows, const ConstRowStatistics& statistics) const;
 
   std::shared_ptr<const Implementation> implementation_;
 };

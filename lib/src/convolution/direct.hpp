@@ -35,13 +35,13 @@ class DirectOnDevice {
   void operator()(const ExecutionSpace& exec, const Epilogue<ExecutionSpace>& epilogue,
                   const FirstPass<ExecutionSpace>& pass,
                   const GroupNorm<ExecutionSpace>& group_norm) const {
-    convolve(exec, epilogue, pass);
-    group_norm.merge_and_normalize(exec, pass.images, pass.y);
+    activate(exec, epilogue, pass, group_norm);
+    group_norm.merge_and_normalize(exec, pass.images, pass.y, pass.block.tiles);
   }
 
- private:
-  void convolve(const ExecutionSpace& exec, const Epilogue<ExecutionSpace>& epilogue,
-                const FirstPass<ExecutionSpace>& pass) const {
+  /// Activations and partial moments alone.
+  void activate(const ExecutionSpace& exec, const Epilogue<ExecutionSpace>& epilogue,
+                const FirstPass<ExecutionSpace>& pass, const GroupNorm<ExecutionSpace>&) const {
     using Source = DirectDevicePlan::Source;
     switch (plan_.source) {
       case Source::global:
@@ -62,6 +62,7 @@ class DirectOnDevice {
     }
   }
 
+ private:
   template <DirectDevicePlan::Source From, int KernelSize>
   void launch(const ExecutionSpace& exec, const Epilogue<ExecutionSpace>& epilogue,
               const FirstPass<ExecutionSpace>& pass) const {

@@ -428,7 +428,7 @@ struct DirectDevice {
       }
       const std::int64_t out_channel =
           (tile.image * groups + tile.group) * group_out_channels + in_group;
-      partial[out_channel * tiles_down * tiles_across + tile_index] = {all.mean, all.m2};
+      partial[out_channel * partial_pitch + tile_index] = {all.mean, all.m2};
     }
   }
 
@@ -442,6 +442,7 @@ struct DirectDevice {
   const float* bias;
   const float* scale;
   PartialMoments* partial;
+  std::int64_t partial_pitch;  ///< tiles of an image
   std::int64_t item_count, tiles_down, tiles_across;
   int groups, group_in_channels, group_out_channels, chunks;
   int height, width, output_height, output_width;
@@ -461,10 +462,11 @@ DirectDevice<ExecutionSpace, From, KernelSize>::DirectDevice(
       weights(packed_weights.data()),
       bias(epilogue.bias.data()),
       scale(epilogue.scale.data()),
-      partial(pass.partial.data()),
-      tiles_down(plan.tiles.tiles_down()),
-      tiles_across(plan.tiles.tiles_across()) {
-  const Geometry& g = plan.geometry;
+      partial(pass.partial.data() + pass.block.first_tile),
+      partial_pitch(static_cast<std::int64_t>(pass.partial.extent(2))),
+      tiles_down(pass.block.tiles.tiles_down()),
+      tiles_across(pass.block.tiles.tiles_across()) {
+  const Geometry& g = pass.block.geometry;
   const auto narrow = [](std::int64_t value) { return static_cast<int>(value); };
   groups = narrow(g.groups);
   group_in_channels = narrow(g.group_in_channels);

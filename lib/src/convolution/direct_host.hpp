@@ -35,20 +35,21 @@ class DirectHost {
         epilogue_(epilogue),
         pass_(pass) {}
 
-  /// Output channels first_channel to last_channel - 1 of one tile of an image. The first is at the
-  /// beginning of a block of weights, and the last is too or ends its channel group.
+  /// Output channels first_channel to last_channel - 1 of one tile of an image's block. The first
+  /// is at the beginning of a block of weights, and the last is too or ends its channel group.
   /// \param scratch DirectHostPlan::scratch_bytes() long, aligned to 64 bytes
   void operator()(std::int64_t image, std::int64_t first_channel, std::int64_t last_channel,
                   std::int64_t tile, float* scratch) const {
     const DirectHostPlan& plan = *plan_;
-    const Geometry& g = plan.geometry;
+    const Geometry& g = pass_.block.geometry;
+    const TileGrid& tiles = pass_.block.tiles;
     float* const patch = scratch;
     float* const workspace = patch + plan.patch_floats();
     float* const rows = workspace + plan.workspace_floats();
-    const std::int64_t top = plan.tiles.first_row(tile) * g.stride_height - g.padding_height;
-    const std::int64_t left = plan.tiles.first_column(tile) * g.stride_width - g.padding_width;
-    const std::int64_t tile_rows = plan.tiles.rows(tile);
-    const std::int64_t tile_columns = plan.tiles.columns(tile);
+    const std::int64_t top = tiles.first_row(tile) * g.stride_height - g.padding_height;
+    const std::int64_t left = tiles.first_column(tile) * g.stride_width - g.padding_width;
+    const std::int64_t tile_rows = tiles.rows(tile);
+    const std::int64_t tile_columns = tiles.columns(tile);
     for (std::int64_t channel = first_channel; channel < last_channel;) {
       const std::int64_t group = channel / g.group_out_channels;
       const std::int64_t group_end = std::min(last_channel, (group + 1) * g.group_out_channels);
@@ -113,7 +114,8 @@ class DirectHost {
   void convolve_block(const float* patch, float* buffer, std::int64_t image,
                       std::int64_t first_channel, int channels, std::int64_t tile) const {
     const DirectHostPlan& plan = *plan_;
-    const Geometry& g = plan.geometry;
+    const Geometry& g = pass_.block.geometry;
+    const TileGrid& tiles = pass_.block.tiles;
     const HostPatch& layout = winograd ? plan.transformed : plan.direct;
     const HostWeights<ExecutionSpace>& weights = winograd ? transformed_weights_ : direct_weights_;
     const std::int64_t group = first_channel / g.group_out_channels;
@@ -127,12 +129,11 @@ class DirectHost {
     }
     const Operands operands{layout, patch, weights.block(block_number), bias};
 
-    const std::int64_t columns = plan.tiles.columns(tile);
-    const std::int64_t rows = plan.tiles.rows(tile);
+    const std::int64_t columns = tiles.columns(tile);
+    const std::int64_t rows = tiles.rows(tile);
     const std::int64_t plane = g.output_height * g.output_width;
     float* const output = pass_.y + (image * g.out_channels + first_channel) * plane +
-                          plan.tiles.first_row(tile) * g.output_width +
-                          plan.tiles.first_column(tile);
+                          tiles.first_row(tile) * g.output_width + tiles.first_column(tile);
     for (std::int64_t row = 0; row < rows; row += layout.step_rows()) {
       convolve_step<winograd, KernelWidth, ColumnStride>(operands, row / layout.step_rows(),
                                                          columns, buffer);
@@ -145,7 +146,8 @@ class DirectHost {
     }
     for (int c = 0; c < channels; ++c) {
       const Moments moments = activation[c].moments();
-      pass_.partial(image, first_channel + c, tile) = {moments.mean, moments.m2};
+      pass_.partial(image, first_channel + c, pass_.block.first_tile + tile) = {moments.mean,
+                                                                                moments.m2};
     }
   }
 

@@ -68,14 +68,6 @@ struct DirectHostPlan {
 inline DirectHostPlan::DirectHostPlan(const Shape& shape, Algorithm convolution)
     : algorithm(convolution), geometry(shape) {
   Geometry& g = geometry;
-  // Planes that every pixel of is on its own are rows.
-  if (g.kernel_height * g.kernel_width * g.stride_height * g.stride_width == 1 &&
-      g.padding_height == 0 && g.padding_width == 0) {
-    g.width *= g.height;
-    g.output_width *= g.output_height;
-    g.height = g.output_height = 1;
-  }
-
   constexpr std::int64_t strip_columns = vectors * vector_length;
   constexpr std::int64_t max_tile_columns = 960;
   constexpr std::int64_t max_tile_rows = 8;
@@ -107,13 +99,6 @@ inline DirectHostPlan::DirectHostPlan(const Shape& shape, Algorithm convolution)
     }
   }
 
-  tiles.height = g.output_height;
-  tiles.width = g.output_width;
-  const std::int64_t tiles_across = (g.output_width + max_tile_columns - 1) / max_tile_columns;
-  tiles.tile_width = (g.output_width + tiles_across - 1) / tiles_across;
-  if (tiles_across > 1) {
-    tiles.tile_width = (tiles.tile_width + strip_columns - 1) / strip_columns * strip_columns;
-  }
   const auto lay_out = [&](std::int64_t rows) {
     tiles.tile_height = rows;
     tile_columns_padded = (tiles.tile_width + vector_length - 1) / vector_length * vector_length;
@@ -126,6 +111,31 @@ inline DirectHostPlan::DirectHostPlan(const Shape& shape, Algorithm convolution)
     return patch_floats() * static_cast<std::int64_t>(sizeof(float)) <= patch_budget;
   };
 
+  // Short rows that stand by themselves are put side by side, in tiles of whole ones, so that
+  // blocks of rows may begin with each.
+  if (g.is_pointwise() && g.width <= max_tile_columns) {
+    const Geometry image = g;
+    const std::int64_t max_rows = max_tile_columns / g.width;
+    const std::int64_t tiles_down = (g.height + max_rows - 1) / max_rows;
+    std::int64_t rows = (g.height + tiles_down - 1) / tiles_down;
+    g.flatten();
+    tiles.height = 1;
+    tiles.width = g.output_width;
+    do {
+      tiles.tile_width = rows * image.width;
+      lay_out(1);
+    } while (!fits() && --rows > 0);
+    if (fits()) return;
+    g = image;
+  }
+
+  tiles.height = g.output_height;
+  tiles.width = g.output_width;
+  const std::int64_t tiles_across = (g.output_width + max_tile_columns - 1) / max_tile_columns;
+  tiles.tile_width = (g.output_width + tiles_across - 1) / tiles_across;
+  if (tiles_across > 1) {
+    tiles.tile_width = (tiles.tile_width + strip_columns - 1) / strip_columns * strip_columns;
+  }
   // The smallest tile there is, one step of rows, says what a row costs.
   const std::int64_t step = winograd() ? winograd_outputs : 1;
   lay_out(step);

@@ -23,7 +23,8 @@ namespace fusedconv::detail {
 /// What one host thread does of a run, as often as there is work left.
 ///
 /// A unit is a set of an image's channels. Its first stage convolves and activates tiles; once all
-/// of their moments are there, its second stage normalises what is still in the cache.
+/// of their moments are there, its second stage normalises what is still in the cache. Where a pass
+/// is not to normalise, there is no second stage.
 template <class ExecutionSpace>
 struct FusedHostThread {
   using Team = typename Kokkos::TeamPolicy<ExecutionSpace>::member_type;
@@ -36,29 +37,29 @@ struct FusedHostThread {
                   const HostWeights<ExecutionSpace>& transformed_weights,
                   const Epilogue<ExecutionSpace>& epilogue, const FirstPass<ExecutionSpace>& pass,
                   const GroupNorm<ExecutionSpace>& group_norm,
-                  const InOrderWork<ExecutionSpace>& in_order_work, int threads)
+                  const InOrderWork<ExecutionSpace>& in_order_work, bool normalizes, int threads)
       : plan(host_plan),
         convolve(host_plan, direct_weights, transformed_weights, epilogue, pass),
         merge(group_norm.merge_moments()),
-        normalize(group_norm.normalize(pass.y)),
+        normalize(group_norm.normalize(pass.y, pass.block.tiles)),
         work(in_order_work),
         groups_per_set(plan->channels_per_set / group_norm.channels_per_group()),
-        channels_per_item(item_channels(pass.images, threads)),
+        channels_per_item(item_channels(pass, threads)),
         items_across((plan->channels_per_set + channels_per_item - 1) / channels_per_item),
         pieces_per_set(plan->channels_per_set * normalize.pieces_per_plane),
         pieces_at_once(std::min(
             pieces_per_set, (normalized_at_once - 1) / std::min(normalize.plane_size,
                                                                 Normalize<ExecutionSpace>::piece) +
                                 1)),
-        lanes{pass.images * sets(), items_across * plan->tiles.size(),
-              (pieces_per_set + pieces_at_once - 1) / pieces_at_once,
-              lane_count(pass.images * sets(), threads), threads} {}
+        lanes{pass.images * sets(), items_across * pass.block.tiles.size(),
+              normalizes ? (pieces_per_set + pieces_at_once - 1) / pieces_at_once : 0,
+              lane_count(pass, threads), threads} {}
 
   /// All channels of a set share a patch unless there are too few tiles to keep all threads busy.
-  std::int64_t item_channels(std::int64_t images, int threads) const {
+  std::int64_t item_channels(const FirstPass<ExecutionSpace>& pass, int threads) const {
     constexpr std::int64_t items_per_thread = 8;
     constexpr std::int64_t min_channels = 32;
-    const std::int64_t tiles = images * sets() * plan->tiles.size();
+    const std::int64_t tiles = pass.images * sets() * pass.block.tiles.size();
     const std::int64_t across = (items_per_thread * threads + tiles - 1) / tiles;
     const std::int64_t channels = std::max(min_channels, plan->channels_per_set / across);
     const std::int64_t alignment = plan->channel_alignment;
@@ -67,12 +68,13 @@ struct FusedHostThread {
 
   /// As many as there are threads, if caches hold the activations of a unit for each; else as many
   /// as caches hold two for.
-  std::int64_t lane_count(std::int64_t units, int threads) const {
+  std::int64_t lane_count(const FirstPass<ExecutionSpace>& pass, int threads) const {
     constexpr std::int64_t mebibyte = 1024 * 1024;
     // Of the third level. A small processor has no less, cores of large ones have this much each.
     const std::int64_t cache_bytes = std::max<std::int64_t>(24, 2 * threads) * mebibyte;
-    const std::int64_t unit_bytes = plan->channels_per_set * plan->geometry.output_height *
-                                    plan->geometry.output_width *
+    const std::int64_t units = pass.images * sets();
+    const std::int64_t unit_bytes = plan->channels_per_set * pass.block.geometry.output_height *
+                                    pass.block.geometry.output_width *
                                     static_cast<std::int64_t>(sizeof(float));
     const std::int64_t cached = cache_bytes / unit_bytes;
     const std::int64_t lanes_wanted =
@@ -95,6 +97,7 @@ struct FusedHostThread {
                    scratch);
         },
         [&](std::int64_t unit) {
+          if (lanes.second_items == 0) return;
           for (std::int64_t group = 0; group < groups_per_set; ++group) {
             merge(team, unit * groups_per_set + group);
           }
@@ -158,15 +161,28 @@ class FusedHost {
   void operator()(const ExecutionSpace& exec, const Epilogue<ExecutionSpace>& epilogue,
                   const FirstPass<ExecutionSpace>& pass,
                   const GroupNorm<ExecutionSpace>& group_norm) const {
-    const int threads = exec.concurrency();
-    const FusedHostThread<ExecutionSpace> thread(plan_, direct_weights_, transformed_weights_,
-                                                 epilogue, pass, group_norm, work_, threads);
-    work_.reset(exec, thread.lanes.units);
-    for_each_team("fusedconv::fused_block", exec, threads, thread, 1,
-                  Scratch{1, plan_->scratch_bytes()});
+    launch("fusedconv::fused_block", exec, epilogue, pass, group_norm, true);
+  }
+
+  /// Activations and partial moments alone.
+  void activate(const ExecutionSpace& exec, const Epilogue<ExecutionSpace>& epilogue,
+                const FirstPass<ExecutionSpace>& pass,
+                const GroupNorm<ExecutionSpace>& group_norm) const {
+    launch("fusedconv::direct_convolution", exec, epilogue, pass, group_norm, false);
   }
 
  private:
+  void launch(const char* label, const ExecutionSpace& exec,
+              const Epilogue<ExecutionSpace>& epilogue, const FirstPass<ExecutionSpace>& pass,
+              const GroupNorm<ExecutionSpace>& group_norm, bool normalizes) const {
+    const int threads = exec.concurrency();
+    const FusedHostThread<ExecutionSpace> thread(plan_, direct_weights_, transformed_weights_,
+                                                 epilogue, pass, group_norm, work_, normalizes,
+                                                 threads);
+    work_.reset(exec, thread.lanes.units);
+    for_each_team(label, exec, threads, thread, 1, Scratch{1, plan_->scratch_bytes()});
+  }
+
   static std::int64_t max_units(const Plan& plan, std::int64_t max_images) {
     return max_images * (plan.geometry.out_channels / plan.channels_per_set);
   }

@@ -88,7 +88,8 @@ struct Activate {
   TileGrid tiles;
   std::int64_t channels;
   Epilogue<ExecutionSpace> epilogue;
-  FirstPass<ExecutionSpace> pass;
+  float* y;
+  PartialMomentsView<ExecutionSpace> partial;
 
   KOKKOS_FUNCTION void operator()(const Team& team, const std::int64_t item) const {
     const std::int64_t tile = item % tiles.size();
@@ -96,7 +97,7 @@ struct Activate {
     const std::int64_t channel = plane % channels;
     const float bias = epilogue.bias(channel);
     const Activation activation(epilogue.scale(channel));
-    float* const s = pass.y + plane * tiles.width + tiles.first_column(tile);
+    float* const s = y + plane * tiles.width + tiles.first_column(tile);
     const std::int64_t length = tiles.columns(tile);
 
     const float pivot = activation(s[0] + bias);
@@ -120,7 +121,7 @@ struct Activate {
         },
         m2);
     Kokkos::single(Kokkos::PerTeam(team), [&]() {
-      pass.partial(plane / channels, channel, tile) = {mean, m2};
+      partial(plane / channels, channel, tile) = {mean, m2};
     });
   }
 };
@@ -151,6 +152,13 @@ class Gemm {
   void operator()(const ExecutionSpace& exec, const Epilogue<ExecutionSpace>& epilogue,
                   const FirstPass<ExecutionSpace>& pass,
                   const GroupNorm<ExecutionSpace>& group_norm) const {
+    activate(exec, epilogue, pass, group_norm);
+    group_norm.merge_and_normalize(exec, pass.images, pass.y, plan_.tiles);
+  }
+
+  /// Activations and partial moments alone, of whole images.
+  void activate(const ExecutionSpace& exec, const Epilogue<ExecutionSpace>& epilogue,
+                const FirstPass<ExecutionSpace>& pass, const GroupNorm<ExecutionSpace>&) const {
     const Geometry& g = plan_.geometry;
     const std::int64_t pixels = g.output_height * g.output_width;
     for (std::int64_t image = 0; image < pass.images; ++image) {
@@ -173,9 +181,9 @@ class Gemm {
         }
       }
     }
-    for_each_team("fusedconv::activate", exec, pass.images * g.out_channels * plan_.tiles.size(),
-                  Activate<ExecutionSpace>{plan_.tiles, g.out_channels, epilogue, pass});
-    group_norm.merge_and_normalize(exec, pass.images, pass.y);
+    for_each_team(
+        "fusedconv::activate", exec, pass.images * g.out_channels * plan_.tiles.size(),
+        Activate<ExecutionSpace>{plan_.tiles, g.out_channels, epilogue, pass.y, pass.partial});
   }
 
  private:

@@ -14,9 +14,11 @@
 
 #include "../allocate.hpp"
 #include "../normalize.hpp"
+#include "../row_statistics.hpp"
 #include "first_pass.hpp"
 #include "tensor_core_kernel.hpp"
 #include "tensor_core_plan.hpp"
+#include "tensor_core_row_statistics.hpp"
 #include "tensor_core_task.hpp"
 #include "tensor_core_weights.hpp"
 #include "tuned.hpp"
@@ -136,9 +138,7 @@ class TensorCore {
   void operator()(const ExecutionSpace& exec, const Epilogue<ExecutionSpace>&,
                   const FirstPass<ExecutionSpace>& pass,
                   const GroupNorm<ExecutionSpace>& group_norm) const {
-    require_success(cudaMemsetAsync(statistics_.data(), 0,
-                                    statistics_.size() * sizeof(std::uint64_t), exec.cuda_stream()),
-                    "clearing of the statistics");
+    clear_statistics(exec);
     const std::int64_t images_at_once =
         std::max<std::int64_t>(1, ((std::int64_t{1} << 31) - 1) / plan_.tiles_per_image());
     for (std::int64_t first = 0; first < pass.images; first += images_at_once) {
@@ -158,6 +158,41 @@ class TensorCore {
     }
   }
 
+  static std::int64_t row_statistics_words(const Shape& shape) {
+    return shape.num_groups * tensor_core_row_statistics_words;
+  }
+
+  /// Adds the sums of a block of rows to words that callers add up.
+  void add_statistics(const ExecutionSpace& exec, const FirstPass<ExecutionSpace>& pass,
+                      const GroupNorm<ExecutionSpace>& group_norm,
+                      const StatisticsWords<ExecutionSpace>& words) const {
+    clear_statistics(exec);
+    TensorCoreTask task = make_task(pass, group_norm, 0);
+    task.tiles = tiles_of(pass.block);
+    task.publishes = true;
+    launch(exec, task, "fusedconv::tensor_core_statistics");
+    const Statistics statistics = statistics_;
+    Kokkos::parallel_for("fusedconv::add_statistics",
+                         Kokkos::RangePolicy<ExecutionSpace, Kokkos::IndexType<std::int64_t>>(
+                             exec, 0, group_norm.groups()),
+                         AddTensorCoreStatistics{statistics.data(), words.data()});
+  }
+
+  /// The output of a block of rows, from the sums of all rows.
+  void compute_with_statistics(const ExecutionSpace& exec, const FirstPass<ExecutionSpace>& pass,
+                               const GroupNorm<ExecutionSpace>& group_norm,
+                               const ConstStatisticsWords<ExecutionSpace>& words) const {
+    const Statistics statistics = statistics_;
+    Kokkos::parallel_for("fusedconv::take_statistics",
+                         Kokkos::RangePolicy<ExecutionSpace, Kokkos::IndexType<std::int64_t>>(
+                             exec, 0, group_norm.groups()),
+                         TakeTensorCoreStatistics{words.data(), statistics.data()});
+    TensorCoreTask task = make_task(pass, group_norm, 0);
+    task.tiles = tiles_of(pass.block);
+    task.normalizes = true;
+    launch(exec, task, "fusedconv::tensor_core_block");
+  }
+
  private:
   /// A patch that leaves a multiprocessor one block is still worth it.
   static std::int64_t shared_limit() {
@@ -167,13 +202,27 @@ class TensorCore {
   using Statistics =
       Kokkos::View<unsigned long long*, Kokkos::LayoutRight, typename ExecutionSpace::memory_space>;
 
+  void clear_statistics(const ExecutionSpace& exec) const {
+    require_success(cudaMemsetAsync(statistics_.data(), 0,
+                                    statistics_.size() * sizeof(std::uint64_t), exec.cuda_stream()),
+                    "clearing of the statistics");
+  }
+
+  std::int64_t tiles_of(const RowBlock& block) const {
+    return block.tiles.size() * plan_.geometry.groups * plan_.channel_tiles_per_group();
+  }
+
   TensorCoreTask make_task(const FirstPass<ExecutionSpace>& pass,
                            const GroupNorm<ExecutionSpace>& group_norm,
                            std::int64_t first_image) const {
     const auto narrow = [](std::int64_t value) { return static_cast<int>(value); };
-    const Geometry& g = plan_.geometry;
+    const Geometry& image = plan_.geometry;
+    const Geometry& g = pass.block.geometry;
     TensorCoreTask task{};
-    task.x = pass.x + first_image * g.in_channels * g.height * g.width;
+    task.input_plane = g.height * g.width;
+    // Copies that read nothing want an address all the same.
+    task.x = task.input_plane == 0 ? packed_.weight.data()
+                                   : pass.x + first_image * g.in_channels * task.input_plane;
     task.y = pass.y + first_image * g.out_channels * g.output_height * g.output_width;
     task.weights = reinterpret_cast<const uint4*>(packed_.fragments.data());
     task.float_weights = packed_.weight.data();
@@ -183,12 +232,14 @@ class TensorCore {
     task.group_norm_bias = group_norm.bias.data();
     task.statistics =
         statistics_.data() + first_image * group_norm.groups() * tensor_core_statistics_words;
-    task.inverse_elements =
-        1 /
-        (static_cast<double>(group_norm.channels_per_group() * g.output_height * g.output_width) *
-         tensor_core_fixed_point);
+    task.inverse_elements = 1 / (static_cast<double>(group_norm.channels_per_group() *
+                                                     image.output_height * image.output_width) *
+                                 tensor_core_fixed_point);
     task.eps = group_norm.eps;
-    task.loads_words = g.width % 4 == 0 && is_aligned(pass.x, 16) && (g.height * g.width) % 4 == 0;
+    // What a patch has beside what its tile needs decides its scale too, so that it must be the
+    // same wherever x lies and whatever block the tile is in.
+    task.begins_with_words = image.width % 4 == 0;
+    task.loads_words = task.begins_with_words && g.width % 4 == 0 && is_aligned(pass.x, 16);
     task.store_floats = 1;
     for (const int floats : {4, 2}) {
       if (g.output_width % floats == 0 && plan_.tiles.tile_width % floats == 0 &&
@@ -201,7 +252,9 @@ class TensorCore {
     task.group_in_channels = narrow(g.group_in_channels);
     task.group_out_channels = narrow(g.group_out_channels);
     task.out_channels = narrow(g.out_channels);
-    task.height = narrow(g.height);
+    const std::int64_t needed = (g.output_height - 1) * g.stride_height - g.padding_height +
+                                (g.kernel_height - 1) * g.dilation_height + 1;
+    task.height = narrow(std::clamp<std::int64_t>(needed, 0, g.height));
     task.width = narrow(g.width);
     task.output_height = narrow(g.output_height);
     task.output_width = narrow(g.output_width);
@@ -217,8 +270,8 @@ class TensorCore {
     task.channels_per_norm_group = narrow(group_norm.channels_per_group());
     task.tile_height = narrow(plan_.tiles.tile_height);
     task.tile_width = narrow(plan_.tiles.tile_width);
-    task.tiles_down = narrow(plan_.tiles.tiles_down());
-    task.tiles_across = narrow(plan_.tiles.tiles_across());
+    task.tiles_down = narrow(pass.block.tiles.tiles_down());
+    task.tiles_across = narrow(pass.block.tiles.tiles_across());
     task.channel_tiles_per_group = narrow(plan_.channel_tiles_per_group());
     task.channel_tiles = narrow(g.groups * plan_.channel_tiles_per_group());
     task.chunk_channels = narrow(plan_.chunk_channels);
@@ -236,8 +289,8 @@ class TensorCore {
     task.load_steps =
         (task.chunk_channels * task.patch_height + task.lines_at_once - 1) / task.lines_at_once;
     task.step_target = task.lines_at_once * task.patch_pitch * 4;
-    task.step_floats = task.step_channels * g.height * g.width + task.step_rows * g.width;
-    task.step_floats_wrapping = task.step_floats + g.height * g.width - task.patch_height * g.width;
+    task.step_floats = task.step_channels * task.input_plane + task.step_rows * g.width;
+    task.step_floats_wrapping = task.step_floats + task.input_plane - task.patch_height * g.width;
     task.by_tile_width = FastDivision(task.tile_width);
     task.by_words_per_line = FastDivision(task.words_per_line);
     task.by_patch_height = FastDivision(task.patch_height);

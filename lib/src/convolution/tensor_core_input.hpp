@@ -65,7 +65,6 @@ class TensorCoreInput : public TensorCoreThread<C> {
     const int first_word = thread - first_line * t.words_per_line;
     if (first_line >= t.lines_at_once) return;
     const int first_channel = chunk * t.chunk_channels;
-    const std::int64_t plane = static_cast<std::int64_t>(t.height) * t.width;
     int channel = t.by_patch_height.quotient(first_line);
     int row = first_line - channel * t.patch_height;
     const int top = tile.row * t.stride_height - t.padding_height;
@@ -74,7 +73,7 @@ class TensorCoreInput : public TensorCoreThread<C> {
         t.x +
         (static_cast<std::int64_t>(tile.image * t.groups + tile.group) * t.group_in_channels +
          first_channel + channel) *
-            plane +
+            t.input_plane +
         static_cast<std::int64_t>(top + row) * t.width + left;
     unsigned target = address_of(raw()) + first_line * t.patch_pitch * 4;
     const int channels_left = min(t.group_in_channels - first_channel, t.chunk_channels);

@@ -82,12 +82,11 @@ struct TensorCorePlan {
 inline TensorCorePlan::TensorCorePlan(const Shape& shape, Precision p)
     : geometry(shape), precision(p) {
   Geometry& g = geometry;
-  // A 1 x 1 kernel that steps over nothing does not mind where rows end.
-  if (taps() == 1 && g.stride_height == 1 && g.stride_width == 1 && g.padding_height == 0 &&
-      g.padding_width == 0 && g.width * g.height < 1 << 30) {
-    g.width *= g.height;
-    g.output_width *= g.output_height;
-    g.height = g.output_height = 1;
+  // A 1 x 1 kernel that steps over nothing does not mind where rows end. Long rows lose little by
+  // it, and tiles that end with them let blocks of rows be small.
+  constexpr std::int64_t max_flattened_width = 4096;
+  if (g.is_pointwise() && g.width <= max_flattened_width && g.width * g.height < 1 << 30) {
+    g.flatten();
   }
   const bool dense = g.dilation_height == 1 && g.dilation_width == 1;
   unrolled = g.kernel_height == 3 && g.kernel_width == 3 && dense && g.group_in_channels <= 8 &&
@@ -117,12 +116,16 @@ inline TensorCorePlan::TensorCorePlan(const Shape& shape, Precision p)
 /// its patch.
 inline void TensorCorePlan::cut() {
   const Geometry& g = geometry;
-  const std::int64_t words = g.output_width % 4 == 0 ? 4 : g.output_width % 2 == 0 ? 2 : 1;
+  // Tiles of planes that were made rows load no pixel beside them: it may be of a row that a block
+  // of rows does not have.
+  const std::int64_t words = g.output_width % 4 == 0 || g.flattened_width > 0 ? 4
+                             : g.output_width % 2 == 0                        ? 2
+                                                                              : 1;
   std::int64_t least = std::numeric_limits<std::int64_t>::max();
   std::int64_t best_height = 1, best_width = 1;
   for (std::int64_t width = 1; width <= std::min(g.output_width, block_pixels()); ++width) {
     const bool fits = unrolled ? width == warp_pixels_of_unrolled
-                               : width % words == 0 && (width >= 16 || width == g.output_width);
+                               : width == g.output_width || (width % words == 0 && width >= 16);
     if (!fits) continue;
     const std::int64_t height = std::min(block_pixels() / width, g.output_height);
     set_tile(height, width);

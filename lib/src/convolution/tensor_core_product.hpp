@@ -302,10 +302,9 @@ class TensorCoreProduct : public TensorCoreInput<C> {
   __device__ void convolve_in_float(const Tile& tile, Sums& sum) const {
     constexpr int max_taps_summed = 256;
     const int taps = t.kernel_height * t.kernel_width;
-    const std::int64_t plane = static_cast<std::int64_t>(t.height) * t.width;
     const float* const planes =
-        t.x +
-        static_cast<std::int64_t>(tile.image * t.groups + tile.group) * t.group_in_channels * plane;
+        t.x + static_cast<std::int64_t>(tile.image * t.groups + tile.group) * t.group_in_channels *
+                  t.input_plane;
 #pragma unroll 1
     for (int n = 0; n < C::n_tiles; ++n) {
 #pragma unroll 1
@@ -338,8 +337,8 @@ class TensorCoreProduct : public TensorCoreInput<C> {
                         left + static_cast<std::int64_t>(kw) * t.dilation_width;
                     const bool inside =
                         row >= 0 && row < t.height && column >= 0 && column < t.width;
-                    part +=
-                        *weight++ * (inside ? planes[ci * plane + row * t.width + column] : 0.0f);
+                    part += *weight++ *
+                            (inside ? planes[ci * t.input_plane + row * t.width + column] : 0.0f);
                   }
                 }
                 summed += taps;

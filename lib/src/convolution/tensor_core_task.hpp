@@ -68,13 +68,17 @@ struct TensorCoreTask {
   double inverse_elements;         ///< 1 / (elements of a group x tensor_core_fixed_point)
   double eps;
   std::int64_t tiles;
-  bool publishes;   ///< adds to the statistics
-  bool normalizes;  ///< writes y
-  bool loads_words;
+  bool publishes;          ///< adds to the statistics
+  bool normalizes;         ///< writes y
+  bool begins_with_words;  ///< lines of a patch: where words of 16 bytes of the input begin
+  bool loads_words;        ///< of 16 bytes, where lines begin with them
   int store_floats;
 
+  std::int64_t input_plane;  ///< floats from an input channel to the next
+
   int groups, group_in_channels, group_out_channels, out_channels;
-  int height, width, output_height, output_width;
+  int height;  ///< input rows, without those at the end that no output needs
+  int width, output_height, output_width;
   int kernel_height, kernel_width, stride_height, stride_width;
   int padding_height, padding_width, dilation_height, dilation_width;
   int norm_groups, channels_per_norm_group;

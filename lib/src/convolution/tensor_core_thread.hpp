@@ -57,10 +57,10 @@ class TensorCoreThread {
     tile.columns = min(t.output_width - tile.column, t.tile_width);
   }
 
-  /// First input column of a tile's patch: where words of 16 bytes begin if the input is read so.
+  /// First input column of a tile's patch.
   __device__ int first_column(const Tile& tile) const {
     const int left = tile.column * t.stride_width - t.padding_width;
-    return t.loads_words ? left & ~3 : left;
+    return t.begins_with_words ? left & ~3 : left;
   }
 
   /// Where the computing warps hand the sums of a tile to the last one, and get from it what
