@@ -107,13 +107,14 @@ inline DirectHostPlan::DirectHostPlan(const Shape& shape, Algorithm convolution)
       transformed = HostPatch(g, HostPatch::Rows::winograd, rows, tile_columns_padded);
     }
   };
-  const auto fits = [&] {
-    return patch_floats() * static_cast<std::int64_t>(sizeof(float)) <= patch_budget;
+  const auto fits = [&](std::int64_t budget) {
+    return patch_floats() * static_cast<std::int64_t>(sizeof(float)) <= budget;
   };
 
   // Short rows that stand by themselves are put side by side, in tiles of whole ones, so that
   // blocks of rows may begin with each.
   if (g.is_pointwise() && g.width <= max_tile_columns) {
+    constexpr std::int64_t whole_rows_budget = patch_budget + patch_budget / 8;
     const Geometry image = g;
     const std::int64_t max_rows = max_tile_columns / g.width;
     const std::int64_t tiles_down = (g.height + max_rows - 1) / max_rows;
@@ -124,8 +125,8 @@ inline DirectHostPlan::DirectHostPlan(const Shape& shape, Algorithm convolution)
     do {
       tiles.tile_width = rows * image.width;
       lay_out(1);
-    } while (!fits() && --rows > 0);
-    if (fits()) return;
+    } while (!fits(whole_rows_budget) && --rows > 0);
+    if (rows > 0) return;
     g = image;
   }
 
@@ -139,14 +140,15 @@ inline DirectHostPlan::DirectHostPlan(const Shape& shape, Algorithm convolution)
   // The smallest tile there is, one step of rows, says what a row costs.
   const std::int64_t step = winograd() ? winograd_outputs : 1;
   lay_out(step);
-  while (!fits() && tiles.tile_width > strip_columns) {
+  while (!fits(patch_budget) && tiles.tile_width > strip_columns) {
     tiles.tile_width =
         ((tiles.tile_width + 1) / 2 + strip_columns - 1) / strip_columns * strip_columns;
     lay_out(step);
   }
   std::int64_t rows = step;
-  while (fits() && rows + step <= max_tile_rows && rows < g.output_height) lay_out(rows += step);
-  if (!fits() && rows > step) lay_out(rows - step);
+  while (fits(patch_budget) && rows + step <= max_tile_rows && rows < g.output_height)
+    lay_out(rows += step);
+  if (!fits(patch_budget) && rows > step) lay_out(rows - step);
 }
 
 inline std::string DirectHostPlan::description() const {
