@@ -308,8 +308,10 @@ class Layer<ExecutionSpace>::Implementation {
           if constexpr (detail::has_own_statistics<ExecutionSpace, Type>) {
             convolution.compute_with_statistics(exec, pass, group_norm(), words);
           } else {
-            detail::take_from_statistics(exec, words, partial_);
-            group_norm().merge_and_normalize(exec, 1, pass.y, pass.block.tiles);
+            detail::GroupNorm<ExecutionSpace> of_image = group_norm();
+            of_image.partial =
+                detail::moments_in<ExecutionSpace>(words, shape_.out_channels, whole_.tiles.size());
+            of_image.merge_and_normalize(exec, 1, pass.y, pass.block.tiles);
           }
         },
         convolution_);

@@ -18,6 +18,9 @@ struct PartialMoments {
 template <class ExecutionSpace>
 using PartialMomentsView =
     Kokkos::View<PartialMoments***, Kokkos::LayoutRight, typename ExecutionSpace::memory_space>;
+template <class ExecutionSpace>
+using ConstPartialMomentsView = Kokkos::View<const PartialMoments***, Kokkos::LayoutRight,
+                                             typename ExecutionSpace::memory_space>;
 
 /// Number, mean and sum of squared deviations of a set of values.
 struct Moments {
@@ -66,9 +69,31 @@ struct TileGrid {
   KOKKOS_INLINE_FUNCTION std::int64_t columns(std::int64_t tile) const {
     return Kokkos::min(tile_width, width - first_column(tile));
   }
-  KOKKOS_INLINE_FUNCTION std::int64_t count(std::int64_t tile) const {
-    return rows(tile) * columns(tile);
+};
+
+/// The numbers of values of tiles, for those who ask for many.
+class TileCounts {
+ public:
+  KOKKOS_INLINE_FUNCTION explicit TileCounts(const TileGrid& tiles)
+      : across_(tiles.tiles_across()),
+        last_row_(tiles.tiles_down() - 1),
+        rows_(static_cast<double>(tiles.tile_height)),
+        columns_(static_cast<double>(tiles.tile_width)),
+        rows_of_last_(static_cast<double>(tiles.height - last_row_ * tiles.tile_height)),
+        columns_of_last_(static_cast<double>(tiles.width - (across_ - 1) * tiles.tile_width)) {}
+
+  KOKKOS_INLINE_FUNCTION double operator[](std::int64_t tile) const {
+    const std::int64_t row = tile / across_;
+    const std::int64_t column = tile - row * across_;
+    return (row == last_row_ ? rows_of_last_ : rows_) *
+           (column == across_ - 1 ? columns_of_last_ : columns_);
   }
+
+ private:
+  std::int64_t across_;
+  std::int64_t last_row_;
+  double rows_, columns_;
+  double rows_of_last_, columns_of_last_;
 };
 
 }  // namespace fusedconv::detail

@@ -29,7 +29,7 @@ template <class ExecutionSpace>
 struct MergeMoments {
   using Team = typename Kokkos::TeamPolicy<ExecutionSpace>::member_type;
 
-  PartialMomentsView<ExecutionSpace> partial;
+  ConstPartialMomentsView<ExecutionSpace> partial;
   StatisticsView<ExecutionSpace> statistics;
   TileGrid tiles;
   std::int64_t channels_per_group;
@@ -40,6 +40,7 @@ struct MergeMoments {
     const std::int64_t image = item / groups;
     const std::int64_t group = item % groups;
     const std::int64_t tile_count = tiles.size();
+    const TileCounts counts(tiles);
     const PartialMoments* const first = &partial(image, group * channels_per_group, 0);
     const std::int64_t entries = channels_per_group * tile_count;
     const double count = static_cast<double>(channels_per_group * tiles.height * tiles.width);
@@ -49,7 +50,7 @@ struct MergeMoments {
     Kokkos::parallel_reduce(
         Kokkos::TeamThreadRange(team, entries),
         [&](const std::int64_t i, double& sum) {
-          sum += static_cast<double>(tiles.count(i % tile_count)) * (first[i].mean - pivot);
+          sum += counts[i % tile_count] * (first[i].mean - pivot);
         },
         shifted_sum);
     const double mean = pivot + shifted_sum / count;
@@ -59,7 +60,7 @@ struct MergeMoments {
         Kokkos::TeamThreadRange(team, entries),
         [&](const std::int64_t i, double& sum) {
           const double delta = first[i].mean - mean;
-          sum += first[i].m2 + static_cast<double>(tiles.count(i % tile_count)) * delta * delta;
+          sum += first[i].m2 + counts[i % tile_count] * delta * delta;
         },
         m2);
     Kokkos::single(Kokkos::PerTeam(team), [&]() {
@@ -143,7 +144,7 @@ struct Normalize {
 template <class ExecutionSpace>
 struct GroupNorm {
   TileGrid tiles;  ///< of whole images
-  PartialMomentsView<ExecutionSpace> partial;
+  ConstPartialMomentsView<ExecutionSpace> partial;
   StatisticsView<ExecutionSpace> statistics;
   typename Normalize<ExecutionSpace>::Vector weight;
   typename Normalize<ExecutionSpace>::Vector bias;

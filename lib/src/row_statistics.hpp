@@ -44,18 +44,6 @@ struct AddPartialMoments {
   }
 };
 
-/// The way back, of all tiles. Item: (channel, tile).
-template <class ExecutionSpace>
-struct TakePartialMoments {
-  ConstStatisticsWords<ExecutionSpace> words;
-  PartialMomentsView<ExecutionSpace> partial;
-
-  KOKKOS_FUNCTION void operator()(const std::int64_t item) const {
-    const std::uint64_t* const word = words.data() + item * words_per_partial_moments;
-    partial.data()[item] = {Kokkos::bit_cast<double>(word[0]), Kokkos::bit_cast<double>(word[1])};
-  }
-};
-
 /// Adds the moments of tiles first_tile to first_tile + tiles - 1 of the first image.
 template <class ExecutionSpace>
 void add_to_statistics(const ExecutionSpace& exec,
@@ -68,16 +56,13 @@ void add_to_statistics(const ExecutionSpace& exec,
                        AddPartialMoments<ExecutionSpace>{partial, words, first_tile, tiles});
 }
 
-/// Puts an image's moments where those of the first image of a run are.
+/// The moments of an image's tiles, where the words that have them all lie: two a tile.
 template <class ExecutionSpace>
-void take_from_statistics(const ExecutionSpace& exec,
-                          const ConstStatisticsWords<ExecutionSpace>& words,
-                          const PartialMomentsView<ExecutionSpace>& partial) {
-  const std::int64_t entries = partial.extent(1) * partial.extent(2);
-  Kokkos::parallel_for(
-      "fusedconv::take_statistics",
-      Kokkos::RangePolicy<ExecutionSpace, Kokkos::IndexType<std::int64_t>>(exec, 0, entries),
-      TakePartialMoments<ExecutionSpace>{words, partial});
+ConstPartialMomentsView<ExecutionSpace> moments_in(
+    const ConstStatisticsWords<ExecutionSpace>& words, std::int64_t channels, std::int64_t tiles) {
+  static_assert(sizeof(PartialMoments) == words_per_partial_moments * sizeof(std::uint64_t));
+  return ConstPartialMomentsView<ExecutionSpace>(
+      reinterpret_cast<const PartialMoments*>(words.data()), 1, channels, tiles);
 }
 
 }  // namespace fusedconv::detail
