@@ -111,11 +111,23 @@ std::variant<CommandLine, EarlyExit> parse_command_line(int argc, const char* co
       app.add_option("--report", line.report, "Write the report to this file, as JSON")
           ->type_name("FILE");
   app.add_option("--chunk", line.chunk,
-                 "Images that a rank holds at a time [as free memory allows]")
+                 "Images that a rank reads, computes and writes at a time [as --memory allows]")
       ->type_name("IMAGES")
       ->check(CLI::PositiveNumber);
+  app.add_option(
+         "--memory", line.memory,
+         "Host memory that a rank may take, as 256M or 2G [a quarter of what is free, shared "
+         "among the ranks of a node]")
+      ->type_name("SIZE")
+      ->transform(CLI::AsSizeValue(false))
+      ->check(CLI::PositiveNumber);
+  app.add_option("--device-memory", line.device_memory,
+                 "Memory of a GPU that a rank may take [half of what is free, shared likewise]")
+      ->type_name("SIZE")
+      ->transform(CLI::AsSizeValue(false))
+      ->check(CLI::PositiveNumber);
   app.add_option("--repeat", line.repeat,
-                 "Compute each chunk this many times and report median and minimum [1]")
+                 "Compute each piece this many times and report median and minimum [1]")
       ->type_name("TIMES")
       ->check(CLI::PositiveNumber);
   app.add_flag("--dry-run", line.dry_run,

@@ -21,8 +21,10 @@ struct CommandLine {
   std::string reference;    ///< empty: nothing to verify
   double tolerance = 1e-5;  ///< largest relative L2 error that passes
   std::string report;       ///< empty: no JSON
-  std::int64_t chunk = 0;   ///< images at a time; 0: as memory allows
-  std::int64_t repeat = 1;  ///< computations of each chunk
+  std::int64_t chunk = 0;   ///< images of a piece; 0: as memory allows
+  std::int64_t memory = 0;  ///< bytes of host memory a rank may take; 0: a share of what is free
+  std::int64_t device_memory = 0;  ///< bytes of device memory a rank may take; 0: likewise
+  std::int64_t repeat = 1;         ///< computations of each piece
   bool dry_run = false;
   bool quiet = false;
 };

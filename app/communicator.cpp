@@ -18,8 +18,8 @@ Value reduce_to_all(Value value, MPI_Datatype type, MPI_Op operation, MPI_Comm c
 }  // namespace
 
 MpiSession::MpiSession(int& argc, char**& argv) {
-  int provided = 0;
-  MPI_Init_thread(&argc, &argv, MPI_THREAD_FUNNELED, &provided);
+  // Threads take turns: while a pipeline runs its I/O thread alone calls MPI, else the main thread.
+  MPI_Init_thread(&argc, &argv, MPI_THREAD_SERIALIZED, &thread_support_);
 }
 
 MpiSession::~MpiSession() { MPI_Finalize(); }

@@ -18,6 +18,12 @@ class MpiSession {
   MpiSession(const MpiSession&) = delete;
   MpiSession& operator=(const MpiSession&) = delete;
   ~MpiSession();
+
+  /// Whether MPI may be called by another thread than the one that initialised it.
+  bool threads_may_take_turns() const { return thread_support_ >= MPI_THREAD_SERIALIZED; }
+
+ private:
+  int thread_support_ = MPI_THREAD_SINGLE;
 };
 
 /// All ranks of the job.

@@ -7,12 +7,12 @@
 #include <fusedconv/error.hpp>
 #include <fusedconv/layer.hpp>
 #include <fusedconv/parameters.hpp>
+#include <optional>
 #include <type_traits>
+#include <utility>
 #include <vector>
 
 #include "backend.hpp"
-#include "device.hpp"
-#include "memory.hpp"
 #include "timer.hpp"
 
 namespace fusedconv::app {
@@ -20,22 +20,35 @@ namespace fusedconv::app {
 namespace {
 
 template <class MemorySpace>
-using Images = Kokkos::View<float****, Kokkos::LayoutRight, MemorySpace>;
+using Buffer = Kokkos::View<float*, Kokkos::LayoutRight, MemorySpace>;
 
 template <class MemorySpace>
-Images<MemorySpace> allocate(const std::string& label, std::int64_t images, std::int64_t channels,
-                             std::int64_t height, std::int64_t width) {
-  const std::int64_t bytes =
-      images * channels * height * width * static_cast<std::int64_t>(sizeof(float));
+std::vector<Buffer<MemorySpace>> allocate(const std::string& label, int count,
+                                          std::int64_t elements) {
+  std::vector<Buffer<MemorySpace>> buffers;
   try {
-    return Images<MemorySpace>(
-        Kokkos::view_alloc(Kokkos::WithoutInitializing, "fusedconv::app::" + label), images,
-        channels, height, width);
+    for (int buffer = 0; buffer < count; ++buffer) {
+      buffers.emplace_back(
+          Kokkos::view_alloc(Kokkos::WithoutInitializing, "fusedconv::app::" + label), elements);
+    }
   } catch (const std::exception&) {
     // Which exception Kokkos throws depends on its version and on the memory space.
-    throw OutOfMemory(label, MemorySpace::name(), bytes);
+    throw OutOfMemory(label, MemorySpace::name(),
+                      count * elements * static_cast<std::int64_t>(sizeof(float)));
   }
+  return buffers;
 }
+
+/// Instances that work at the same time, where the backend has such.
+template <class Space>
+struct Streams {
+  Space up, compute, down;
+
+  static Streams make() {
+    const auto instances = Kokkos::Experimental::partition_space(Space(), 1, 1, 1);
+    return {instances[0], instances[1], instances[2]};
+  }
+};
 
 template <class Space>
 class BackendComputation : public Computation {
@@ -43,64 +56,128 @@ class BackendComputation : public Computation {
   static constexpr bool on_host =
       Kokkos::SpaceAccessibility<Kokkos::HostSpace, MemorySpace>::accessible;
   using HostMemory = std::conditional_t<on_host, MemorySpace, Kokkos::SharedHostPinnedSpace>;
+  using Images = Kokkos::View<float****, Kokkos::LayoutRight, MemorySpace,
+                              Kokkos::MemoryTraits<Kokkos::Unmanaged>>;
 
  public:
   BackendComputation(const Shape& shape, const hdf5::HostParameters& parameters,
-                     const Options& options)
-      : host_input_(allocate<HostMemory>("input images on the host", shape.batch, shape.in_channels,
-                                         shape.height, shape.width)),
-        host_output_(allocate<HostMemory>("output images on the host", shape.batch,
-                                          shape.out_channels, shape.output_height(),
-                                          shape.output_width())),
-        layer_(exec_, shape, on_backend(shape, parameters), options) {
+                     const Options& options, const Buffers& buffers)
+      : host_inputs_(
+            allocate<HostMemory>("input on the host", buffers.count, buffers.input_elements)),
+        host_outputs_(
+            allocate<HostMemory>("output on the host", buffers.count, buffers.output_elements)),
+        shape_(shape),
+        layer_(Space(), shape, on_backend(shape, parameters), options) {
     if constexpr (on_host) {
-      input_ = host_input_;
-      output_ = host_output_;
+      inputs_ = host_inputs_;
+      outputs_ = host_outputs_;
     } else {
-      input_ = allocate<MemorySpace>("input images on the device", shape.batch, shape.in_channels,
-                                     shape.height, shape.width);
-      output_ =
-          allocate<MemorySpace>("output images on the device", shape.batch, shape.out_channels,
-                                shape.output_height(), shape.output_width());
+      inputs_ = allocate<MemorySpace>("input on the device", buffers.count, buffers.input_elements);
+      outputs_ =
+          allocate<MemorySpace>("output on the device", buffers.count, buffers.output_elements);
     }
   }
 
-  float* input() override { return host_input_.data(); }
-  const float* output() const override { return host_output_.data(); }
+  float* input(int buffer) override { return host_inputs_[buffer].data(); }
+  const float* output(int buffer) override { return host_outputs_[buffer].data(); }
 
-  ComputeSeconds compute(std::int64_t images, std::int64_t repeat) override {
-    ComputeSeconds seconds;
-    const auto x = first(input_, images);
-    const auto y = first(output_, images);
-    if constexpr (!on_host) {
-      const Timer timer;
-      Kokkos::deep_copy(exec_, x, first(host_input_, images));
-      exec_.fence("fusedconv::app: input is on the device");
-      seconds.transfer += timer.seconds();
+  ComputeSeconds run(PieceQueue& pieces, std::int64_t repeat) override {
+    seconds_ = {};
+    if constexpr (on_host) {
+      run_on_host(pieces, repeat);
+    } else {
+      run_on_device(pieces, repeat);
     }
-    std::vector<double> runs;
-    for (std::int64_t run = 0; run < repeat; ++run) {
-      const Timer timer;
-      layer_(exec_, x, y);
-      exec_.fence("fusedconv::app: chunk is computed");
-      runs.push_back(timer.seconds());
-    }
-    std::sort(runs.begin(), runs.end());
-    seconds.minimum = runs.front();
-    seconds.median = (runs[(runs.size() - 1) / 2] + runs[runs.size() / 2]) / 2;
-    if constexpr (!on_host) {
-      const Timer timer;
-      Kokkos::deep_copy(exec_, first(host_output_, images), y);
-      exec_.fence("fusedconv::app: output is on the host");
-      seconds.transfer += timer.seconds();
-    }
-    return seconds;
+    return seconds_;
   }
 
  private:
-  template <class View>
-  static View first(const View& images, std::int64_t count) {
-    return View(images.data(), count, images.extent(1), images.extent(2), images.extent(3));
+  void run_on_host(PieceQueue& pieces, std::int64_t repeat) {
+    const Space exec;
+    while (const std::optional<ReadPiece> next = pieces.next()) {
+      const int output = pieces.acquire_output();
+      compute(exec, next->piece, inputs_[next->buffer], outputs_[output], repeat);
+      pieces.release_input(next->buffer);
+      pieces.write(next->piece, output);
+    }
+  }
+
+  /// Each turn copies the input of a piece, computes the piece before it and copies the output of
+  /// the one before that.
+  void run_on_device(PieceQueue& pieces, std::int64_t repeat) {
+    struct OnDevice {
+      Piece piece;
+      std::size_t slot = 0;
+    };
+    const auto streams = Streams<Space>::make();
+    std::optional<OnDevice> uploaded;
+    std::optional<OnDevice> computed;
+    std::size_t turn = 0;
+    for (;;) {
+      const bool idle = !uploaded && !computed;
+      const std::optional<ReadPiece> next = idle ? pieces.next() : pieces.poll();
+      if (idle && !next) return;
+
+      const Timer timer;
+      const std::size_t slot = turn++ % inputs_.size();
+      if (next) {
+        copy(streams.up, inputs_[slot], host_inputs_[next->buffer], input_size(next->piece));
+      }
+      int output = 0;
+      if (computed) {
+        output = pieces.acquire_output();
+        copy(streams.down, host_outputs_[output], outputs_[computed->slot],
+             output_size(computed->piece));
+      }
+      if (uploaded) {
+        compute(streams.compute, uploaded->piece, inputs_[uploaded->slot], outputs_[uploaded->slot],
+                repeat);
+      }
+      if (computed) {
+        streams.down.fence("fusedconv::app: output is on the host");
+        pieces.write(computed->piece, output);
+      }
+      if (next) {
+        streams.up.fence("fusedconv::app: input is on the device");
+        pieces.release_input(next->buffer);
+      }
+      // Where a piece was computed meanwhile this is an upper bound.
+      if (next || computed) seconds_.transfer += timer.seconds();
+      computed = uploaded;
+      uploaded.reset();
+      if (next) uploaded = OnDevice{next->piece, slot};
+    }
+  }
+
+  void compute(const Space& exec, const Piece& piece, const Buffer<MemorySpace>& input,
+               const Buffer<MemorySpace>& output, std::int64_t repeat) {
+    const Images x(input.data(), piece.images, shape_.in_channels, shape_.height, shape_.width);
+    const Images y(output.data(), piece.images, shape_.out_channels, shape_.output_height(),
+                   shape_.output_width());
+    std::vector<double> runs;
+    for (std::int64_t run = 0; run < repeat; ++run) {
+      const Timer timer;
+      layer_(exec, x, y);
+      exec.fence("fusedconv::app: piece is computed");
+      runs.push_back(timer.seconds());
+    }
+    std::sort(runs.begin(), runs.end());
+    seconds_.minimum += runs.front();
+    seconds_.median += (runs[(runs.size() - 1) / 2] + runs[runs.size() / 2]) / 2;
+  }
+
+  std::int64_t input_size(const Piece& piece) const {
+    return piece.images * shape_.in_channels * input_region(shape_, piece).rows * shape_.width;
+  }
+  std::int64_t output_size(const Piece& piece) const {
+    return piece.images * shape_.out_channels * piece.rows * shape_.output_width();
+  }
+
+  template <class Target, class Source>
+  static void copy(const Space& exec, const Target& target, const Source& source,
+                   std::int64_t elements) {
+    const std::pair<std::int64_t, std::int64_t> part(0, elements);
+    Kokkos::deep_copy(exec, Kokkos::subview(target, part), Kokkos::subview(source, part));
   }
 
   static Parameters<MemorySpace> on_backend(const Shape& shape,
@@ -128,27 +205,23 @@ class BackendComputation : public Computation {
             .group_norm_bias = vector(parameters.group_norm_bias)};
   }
 
-  Space exec_;
-  Images<HostMemory> host_input_;
-  Images<HostMemory> host_output_;
-  Images<MemorySpace> input_;
-  Images<MemorySpace> output_;
+  std::vector<Buffer<HostMemory>> host_inputs_;
+  std::vector<Buffer<HostMemory>> host_outputs_;
+  std::vector<Buffer<MemorySpace>> inputs_;
+  std::vector<Buffer<MemorySpace>> outputs_;
+  Shape shape_;
   Layer<Space> layer_;
+  ComputeSeconds seconds_;
 };
 
 }  // namespace
 
 std::unique_ptr<Computation> make_computation(const std::string& backend, const Shape& shape,
                                               const hdf5::HostParameters& parameters,
-                                              const Options& options) {
-  // A system that overcommits would grant what it does not have, and kill the job when it is used.
-  const std::int64_t host_bytes = chunk_memory(shape, 0, has_own_memory(backend)).host;
-  if (host_bytes > free_host_memory()) {
-    throw OutOfMemory("images of a chunk", Kokkos::HostSpace::name(), host_bytes);
-  }
+                                              const Options& options, const Buffers& buffers) {
   return dispatch_backend(backend, [&](auto tag) -> std::unique_ptr<Computation> {
     using Space = typename decltype(tag)::type;
-    return std::make_unique<BackendComputation<Space>>(shape, parameters, options);
+    return std::make_unique<BackendComputation<Space>>(shape, parameters, options, buffers);
   });
 }
 

@@ -9,37 +9,40 @@
 #include <string>
 
 #include "hdf5/layer_file.hpp"
+#include "memory.hpp"
+#include "pipeline.hpp"
 
 namespace fusedconv::app {
 
-/// Seconds of a chunk.
+/// Seconds that the computation of pieces took.
 struct ComputeSeconds {
   double transfer = 0;  ///< to and from a device's own memory
-  double median = 0;    ///< of the computations
-  double minimum = 0;   ///< of the computations
+  double median = 0;    ///< sum over pieces of the median of the repetitions
+  double minimum = 0;   ///< sum over pieces of the minimum of the repetitions
 };
 
-/// A layer on one backend, with buffers for a chunk of images in host memory. A host backend
-/// computes in these very buffers; a device's are pinned.
+/// A layer on one backend, with buffers for pieces in host memory. A host backend computes in these
+/// very buffers; a device's are pinned, and it has as many of its own.
 class Computation {
  public:
   virtual ~Computation() = default;
 
-  /// Where the images of a chunk belong: (chunk, in_channels, height, width).
-  virtual float* input() = 0;
-  /// Where compute() leaves the images: (chunk, out_channels, output height, output width).
-  virtual const float* output() const = 0;
-  /// Computes the first images of input(), and returns when they are in output().
-  /// \param repeat how many times, for the sake of the seconds
-  virtual ComputeSeconds compute(std::int64_t images, std::int64_t repeat) = 0;
+  /// Where a piece's input belongs, contiguous: (images, in_channels, rows with halo, width).
+  virtual float* input(int buffer) = 0;
+  /// Where a piece's output is found: (images, out_channels, rows, output width).
+  virtual const float* output(int buffer) = 0;
+  /// Computes the pieces of a queue until it ends. On a device the copy of the next piece, the
+  /// computation of this one and the copy of the last one overlap.
+  /// \param repeat how many times each, for the sake of the seconds
+  virtual ComputeSeconds run(PieceQueue& pieces, std::int64_t repeat) = 0;
 };
 
 /// \param backend a name in backend_names()
-/// \param shape   `batch` is the number of images of a chunk
+/// \param shape   `batch` is the most images of a piece
 /// \throws OutOfMemory if buffers or workspace do not fit
 std::unique_ptr<Computation> make_computation(const std::string& backend, const Shape& shape,
                                               const hdf5::HostParameters& parameters,
-                                              const Options& options);
+                                              const Options& options, const Buffers& buffers);
 
 /// A fusedconv::Plan on a backend that is named at run time.
 struct BackendPlan {

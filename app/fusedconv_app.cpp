@@ -126,6 +126,10 @@ app::ExitCode run(int argc, char** argv, const app::Communicator& communicator) 
     // Thrown before anything runs, by every rank for the same reason.
     if (communicator.is_root()) say(line.input + ": " + error.what());
     return app::bad_input_or_usage;
+  } catch (const fusedconv::OutOfMemory& error) {
+    // Likewise.
+    if (communicator.is_root()) say(with_free_memory(error, line.backend));
+    return app::failed_while_running;
   } catch (const std::exception& error) {
     return fail(communicator, error.what());
   }
@@ -136,5 +140,12 @@ app::ExitCode run(int argc, char** argv, const app::Communicator& communicator) 
 int main(int argc, char** argv) {
   const app::MpiSession mpi(argc, argv);
   const app::Communicator communicator;
+  if (!mpi.threads_may_take_turns()) {
+    if (communicator.is_root()) {
+      say("MPI: expected MPI_THREAD_SERIALIZED, found an MPI library that lets but one thread call "
+          "it");
+    }
+    return app::failed_while_running;
+  }
   return run(argc, argv, communicator);
 }

@@ -5,10 +5,13 @@
 #include <algorithm>
 #include <array>
 #include <filesystem>
+#include <memory>
+#include <utility>
+#include <vector>
 
+#include "computation.hpp"
 #include "device.hpp"
-#include "hdf5/images.hpp"
-#include "memory.hpp"
+#include "pipeline.hpp"
 #include "progress.hpp"
 #include "timer.hpp"
 
@@ -66,78 +69,84 @@ Job::Job(const CommandLine& line, const hdf5::LayerFile& layer, const Communicat
   if (communicator.is_root()) {
     report_.input_file_bytes = static_cast<std::int64_t>(std::filesystem::file_size(line.input));
   }
-  choose_chunk();
+  plan();
   report_.ranks = gather(communicator, rank_);
 }
 
-void Job::choose_chunk() {
-  const bool own_memory = has_own_memory(line_.backend);
-  const BackendPlan plan_of_one = plan_on(line_.backend, layer_.shape.with_batch(1), options_);
-  // The first rank has the most images.
-  const std::int64_t most_images =
-      images_of_rank(layer_.shape.batch, communicator_.size(), 0).count;
+LayerMemory Job::layer_memory() const {
+  const auto& parameters = layer_.parameters;
+  std::size_t values = 0;
+  for (const auto* tensor :
+       {&parameters.conv_weight, &parameters.conv_bias, &parameters.bias, &parameters.scale,
+        &parameters.group_norm_weight, &parameters.group_norm_bias}) {
+    values += tensor->size();
+  }
+  return {.on_device = has_own_memory(line_.backend),
+          .workspace_bytes =
+              [this](std::int64_t images) {
+                return plan_on(line_.backend, layer_.shape.with_batch(images), options_)
+                    .workspace_bytes;
+              },
+          .parameter_bytes = static_cast<std::int64_t>(values * sizeof(float))};
+}
 
+MemoryLimit Job::memory_limit() {
+  const bool own_memory = has_own_memory(line_.backend);
   report_.free_memory = {free_host_memory(), own_memory ? free_memory(line_.backend) : 0};
   // All ranks have seen what is free before any of them takes some.
   communicator_.barrier();
-  const MemoryBytes share{report_.free_memory.host / communicator_.ranks_on_node() / 4,
-                          report_.free_memory.device / ranks_on_device(communicator_) / 2};
-  const std::int64_t fits = chunk_that_fits(
-      chunk_memory(layer_.shape.with_batch(1), plan_of_one.workspace_bytes, own_memory),
-      most_images, share);
-  report_.chunk =
-      line_.chunk > 0 ? std::min(line_.chunk, most_images) : communicator_.minimum(fits);
+  // All ranks cut the job alike.
+  MemoryLimit limit;
+  limit.available.host =
+      communicator_.minimum(report_.free_memory.host / communicator_.ranks_on_node());
+  limit.available.device =
+      communicator_.minimum(report_.free_memory.device / ranks_on_device(communicator_));
+  limit.is_demanded = line_.memory > 0 || line_.device_memory > 0;
+  limit.wanted.host = line_.memory > 0 ? line_.memory : limit.available.host / 4;
+  limit.wanted.device = line_.device_memory > 0 ? line_.device_memory : limit.available.device / 2;
+  return limit;
+}
 
-  const Shape shape = layer_.shape.with_batch(report_.chunk);
-  const BackendPlan plan = plan_on(line_.backend, shape, options_);
-  report_.algorithm = to_string(plan.algorithm);
-  report_.plan = plan.description;
-  report_.memory = chunk_memory(shape, plan.workspace_bytes, own_memory);
+void Job::plan() {
+  plan_ =
+      plan_pieces(layer_.shape, communicator_.size(), line_.chunk, layer_memory(), memory_limit());
+  const BackendPlan layer_plan =
+      plan_on(line_.backend, layer_.shape.with_batch(plan_.cut.images), options_);
+  report_.algorithm = to_string(layer_plan.algorithm);
+  report_.plan = layer_plan.description;
+  report_.chunk = plan_.cut.images;
+  report_.memory = plan_.memory;
 }
 
 void Job::run() {
   report_.start_time = time_text();
   const Timer timer;
-  if (rank_.images.count > 0) {
-    computation_ = make_computation(
-        line_.backend, layer_.shape.with_batch(std::min(report_.chunk, rank_.images.count)),
-        layer_.parameters, options_);
-  }
-  input_ = hdf5::File::open_read_only(line_.input, hdf5::access_by(communicator_).id());
-  if (!line_.reference.empty()) verification_.emplace(communicator_, line_.reference);
+  Progress progress(communicator_.is_root() && !line_.quiet, rank_.images.count);
+  files_.emplace(communicator_, layer_.shape, line_.input, line_.reference, output_, progress);
   output_.create(layer_.shape);
-  compute_chunks();
+  compute_pieces();
   finish_output();
-  if (verification_) report_.deviation = verification_->deviation();
+  report_.deviation = files_->deviation();
   report_.total_seconds = communicator_.maximum(timer.seconds());
   report_.seconds = slowest(communicator_, rank_.seconds);
   report_.ranks = gather(communicator_, rank_);
 }
 
-void Job::compute_chunks() {
-  Progress progress(communicator_.is_root() && !line_.quiet, rank_.images.count);
-  // Opening a dataset is collective, also for a rank without images.
-  const hdf5::Dataset images = hdf5::Dataset::open(*input_, "input");
-  const std::int64_t end = rank_.images.first + rank_.images.count;
-  for (std::int64_t first = rank_.images.first; first < end; first += report_.chunk) {
-    const std::int64_t count = std::min(report_.chunk, end - first);
-    const Timer reading;
-    hdf5::naming_file(line_.input,
-                      [&] { hdf5::read_images(images, first, count, computation_->input()); });
-    rank_.seconds.read += reading.seconds();
-
-    const ComputeSeconds computing = computation_->compute(count, line_.repeat);
-    rank_.seconds.transfer += computing.transfer;
-    rank_.seconds.compute += computing.median;
-    rank_.seconds.compute_minimum += computing.minimum;
-
-    const Timer writing;
-    output_.write(first, count, computation_->output());
-    rank_.seconds.write += writing.seconds();
-
-    if (verification_) verification_->compare(first, count, computation_->output());
-    progress.add(count);
-  }
+void Job::compute_pieces() {
+  const std::vector<FileImages> work{{0, {0, layer_.shape.batch}}};
+  std::vector<Piece> pieces = pieces_of_rank(work, plan_.cut, layer_.shape.output_height(),
+                                             communicator_.size(), communicator_.rank());
+  if (pieces.empty()) return;
+  const std::unique_ptr<Computation> computation =
+      make_computation(line_.backend, layer_.shape.with_batch(plan_.cut.images), layer_.parameters,
+                       options_, plan_.buffers);
+  Pipeline pipeline(*files_, std::move(pieces), plan_.buffers.count);
+  const ComputeSeconds computing = pipeline.run(*computation, line_.repeat);
+  rank_.seconds.read = files_->read_seconds();
+  rank_.seconds.write = files_->write_seconds();
+  rank_.seconds.transfer = computing.transfer;
+  rank_.seconds.compute = computing.median;
+  rank_.seconds.compute_minimum = computing.minimum;
 }
 
 void Job::finish_output() {

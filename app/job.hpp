@@ -2,18 +2,16 @@
 #ifndef FUSEDCONV_APP_JOB_HPP
 #define FUSEDCONV_APP_JOB_HPP
 
-#include <memory>
+#include <fusedconv/options.hpp>
 #include <optional>
 
 #include "command_line.hpp"
 #include "communicator.hpp"
-#include "computation.hpp"
-#include "hdf5/handle.hpp"
 #include "hdf5/layer_file.hpp"
 #include "hdf5/output_file.hpp"
-#include "partition.hpp"
+#include "memory.hpp"
+#include "piece_files.hpp"
 #include "report.hpp"
-#include "verify.hpp"
 
 namespace fusedconv::app {
 
@@ -23,8 +21,9 @@ namespace fusedconv::app {
 /// rank must not be destroyed before the other ranks are told (MPI_Abort), or it waits for them.
 class Job {
  public:
-  /// Decides who computes what, in chunks of how many images. Called by all ranks.
+  /// Decides who computes what, in which pieces. Called by all ranks.
   /// \throws InvalidArgument if an option does not go with the layer
+  /// \throws OutOfMemory if the smallest piece does not fit, on all ranks alike
   Job(const CommandLine& line, const hdf5::LayerFile& layer, const Communicator& communicator);
 
   /// Reads, computes, writes, and compares if asked to. Called by all ranks.
@@ -36,8 +35,10 @@ class Job {
   const JobReport& report() const { return report_; }
 
  private:
-  void choose_chunk();
-  void compute_chunks();
+  void plan();
+  LayerMemory layer_memory() const;
+  MemoryLimit memory_limit();
+  void compute_pieces();
   void finish_output();
 
   const CommandLine& line_;
@@ -46,10 +47,9 @@ class Job {
   Options options_;
   RankReport rank_;
   JobReport report_;
-  std::unique_ptr<Computation> computation_;
-  std::optional<hdf5::File> input_;
+  PiecePlan plan_;
   hdf5::OutputFile output_;
-  std::optional<Verification> verification_;
+  std::optional<PieceFiles> files_;
 };
 
 }  // namespace fusedconv::app

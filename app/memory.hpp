@@ -3,8 +3,11 @@
 #define FUSEDCONV_APP_MEMORY_HPP
 
 #include <cstdint>
+#include <functional>
 #include <fusedconv/shape.hpp>
 #include <string>
+
+#include "partition.hpp"
 
 namespace fusedconv::app {
 
@@ -14,22 +17,48 @@ struct MemoryBytes {
   std::int64_t device = 0;
 };
 
-/// What computing a chunk needs.
-/// \param shape           `batch` is the number of images of the chunk
-/// \param workspace_bytes of the layer
-/// \param own_memory      whether the backend computes in a memory of its own
-MemoryBytes chunk_memory(const Shape& shape, std::int64_t workspace_bytes, bool own_memory);
+/// Number and size of the buffers of a computation; a device's own are as many.
+struct Buffers {
+  int count = 2;                     ///< for input, and as many for output
+  std::int64_t input_elements = 0;   ///< of the largest piece
+  std::int64_t output_elements = 0;  ///< of the largest piece
+};
 
-/// The most images of which the memory stays within limits, at least 1.
-/// \param per_image what computing one image needs
-/// \param images    the most there are to compute
-/// \param available host and device memory that may be used
-std::int64_t chunk_that_fits(const MemoryBytes& per_image, std::int64_t images,
-                             const MemoryBytes& available);
+/// What a layer needs besides images.
+struct LayerMemory {
+  bool on_device = false;                                     ///< or in host memory
+  std::function<std::int64_t(std::int64_t)> workspace_bytes;  ///< by the most images of a run
+  std::int64_t parameter_bytes = 0;                           ///< on the host
+  std::int64_t row_alignment = 0;     ///< rows at whose multiples images may be split; 0: nowhere
+  std::int64_t statistics_words = 0;  ///< of a split image, 8 bytes each
+};
 
-/// The images of a chunk are no more than this, however much memory is free: larger chunks are no
-/// faster, and several of them let progress be told.
-inline constexpr std::int64_t most_bytes_of_a_chunk = std::int64_t{256} << 20;
+/// How much memory a rank may take.
+struct MemoryLimit {
+  MemoryBytes wanted;        ///< to stay within
+  MemoryBytes available;     ///< what may be exceeded by nothing
+  bool is_demanded = false;  ///< whether a user set what is wanted, which then is not exceeded
+};
+
+/// How a job is cut into pieces, and what a rank needs for it.
+struct PiecePlan {
+  Cut cut;
+  Buffers buffers;
+  MemoryBytes memory;
+};
+
+/// Sizes the pieces of a job so that what a rank holds stays within limits, however many images
+/// there are. Images are split by rows where there are fewer than ranks, or where one does not fit.
+/// \param shape  `batch` is the number of images of the job
+/// \param chunk  images of a piece, whole ones; 0: as memory allows
+/// \throws InvalidArgument if the smallest piece exceeds a limit that the user set
+/// \throws OutOfMemory if it exceeds what is available
+PiecePlan plan_pieces(const Shape& shape, std::int64_t ranks, std::int64_t chunk,
+                      const LayerMemory& layer, const MemoryLimit& limit);
+
+/// The images of a piece are no more than this, however much memory is free: larger pieces are no
+/// faster, and several of them overlap and let progress be told.
+inline constexpr std::int64_t most_bytes_of_a_piece = std::int64_t{64} << 20;
 
 /// "1.5 GiB"
 std::string bytes_text(std::int64_t bytes);

@@ -177,7 +177,8 @@ void print_report(std::ostream& out, const JobReport& report) {
   print_seconds(out, "read", seconds.read,
                 format("%.2f GB/s", gigabytes_per_second(read_bytes(report), seconds.read)));
   if (seconds.transfer > 0) {
-    const std::int64_t bytes = chunk_memory(report.shape, 0, true).host;
+    const std::int64_t bytes = (report.shape.input_size() + report.shape.output_size()) *
+                               static_cast<std::int64_t>(sizeof(float));
     print_seconds(out, "transfer", seconds.transfer,
                   format("%.2f GB/s", gigabytes_per_second(bytes, seconds.transfer)));
   }

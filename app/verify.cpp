@@ -48,13 +48,12 @@ Verification::Verification(const Communicator& communicator, const std::string& 
       reference_(hdf5::Dataset::open(file_, dataset_name)),
       extents_(reference_.extents()) {}
 
-void Verification::compare(std::int64_t first, std::int64_t count, const float* images) {
-  const std::int64_t before = first * extents_[1] * extents_[2] * extents_[3];
-  for (const hdf5::Block& block : hdf5::blocks_of_images(extents_, first, count, block_elements)) {
+void Verification::compare(const hdf5::Region& region, const float* values) {
+  for (const hdf5::Block& block : hdf5::blocks_of(extents_, region, block_elements)) {
     block_.resize(static_cast<std::size_t>(block.size));
     hdf5::naming_file(file_.name(), [&] { hdf5::read_block(reference_, block, block_.data()); });
     for (std::int64_t i = 0; i < block.size; ++i) {
-      const double value = images[block.offset + i];
+      const double value = values[block.offset + i];
       const double reference = block_[static_cast<std::size_t>(i)];
       if (!std::isfinite(value) || !std::isfinite(reference)) {
         if (!alike(value, reference)) ++unlike_nonfinite_;
@@ -63,12 +62,22 @@ void Verification::compare(std::int64_t first, std::int64_t count, const float* 
       const double difference = std::abs(value - reference);
       squared_difference_ += difference * difference;
       squared_reference_ += reference * reference;
-      if (difference > maximum_) {
-        maximum_ = difference;
-        at_ = before + block.offset + i;
-      }
+      if (difference < maximum_ || difference == 0) continue;
+      const std::int64_t at = position(block, i);
+      // Rows of an image come with all channels, so the first of equals need not come first.
+      if (difference > maximum_ || at < at_) at_ = at;
+      maximum_ = difference;
     }
   }
+}
+
+std::int64_t Verification::position(const hdf5::Block& block, std::int64_t element) const {
+  std::array<std::int64_t, 4> at{};
+  for (int axis = 3; axis >= 0; --axis) {
+    at[axis] = block.start[axis] + element % block.count[axis];
+    element /= block.count[axis];
+  }
+  return ((at[0] * extents_[1] + at[1]) * extents_[2] + at[2]) * extents_[3] + at[3];
 }
 
 Deviation Verification::deviation() const {

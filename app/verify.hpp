@@ -10,6 +10,7 @@
 
 #include "communicator.hpp"
 #include "hdf5/handle.hpp"
+#include "hdf5/images.hpp"
 
 namespace fusedconv::app {
 
@@ -37,12 +38,15 @@ class Verification {
   /// \param communicator ranks that compare together
   Verification(const Communicator& communicator, const std::string& path);
 
-  /// Compares the images [first, first + count).
-  void compare(std::int64_t first, std::int64_t count, const float* images);
+  /// Compares a region of the output.
+  void compare(const hdf5::Region& region, const float* values);
   /// What all ranks have found.
   Deviation deviation() const;
 
  private:
+  /// Row-major index in the dataset of an element of a block.
+  std::int64_t position(const hdf5::Block& block, std::int64_t element) const;
+
   const Communicator& communicator_;
   hdf5::File file_;
   hdf5::Dataset reference_;

@@ -63,6 +63,24 @@ TEST(BlocksOfImages, StayBelowTwoGibibytesForTheWidestType) {
   EXPECT_EQ(elements, 3LL * 32 * 8192 * 8192);
 }
 
+TEST(BlocksOfARegion, AreRowsOfAllChannels) {
+  const Sizes extents{5, 3, 8, 7};
+  const hdf5::Region region{2, 1, 3, 4};
+  std::vector<std::int64_t> expected;
+  for (std::int64_t c = 0; c < 3; ++c) {
+    for (std::int64_t i = 3 * 7; i < 7 * 7; ++i) expected.push_back((2 * 3 + c) * 8 * 7 + i);
+  }
+  for (const std::int64_t most : {1, 6, 7, 13, 14, 27, 28, 29, 83, 84, 1000}) {
+    const std::vector<hdf5::Block> blocks = hdf5::blocks_of(extents, region, most);
+    EXPECT_EQ(indices(blocks, extents), expected) << most;
+    for (const hdf5::Block& block : blocks) EXPECT_LE(block.size, most);
+  }
+}
+
+TEST(BlocksOfARegion, AreNoneWhereThereAreNoRows) {
+  EXPECT_TRUE(hdf5::blocks_of({5, 3, 8, 7}, {2, 1, 8, 0}).empty());
+}
+
 TEST(Images, AreReadAsTheyWereWritten) {
   const TemporaryDirectory directory;
   const std::string path = directory.file("images.h5");
@@ -71,13 +89,13 @@ TEST(Images, AreReadAsTheyWereWritten) {
     hdf5::File file = hdf5::File::create(path);
     hdf5::Dataset dataset = hdf5::Dataset::create(file, "images", H5T_IEEE_F64BE,
                                                   hdf5::Dataspace::simple({3, 1, 2, 2}));
-    hdf5::write_images(dataset, 0, 1, written.data());
-    hdf5::write_images(dataset, 1, 2, written.data() + 4);
+    hdf5::write_region(dataset, {0, 1, 0, 2}, written.data());
+    hdf5::write_region(dataset, {1, 2, 0, 2}, written.data() + 4);
   }
   const hdf5::File file = hdf5::File::open_read_only(path);
   const hdf5::Dataset dataset = hdf5::Dataset::open(file, "images");
   std::vector<float> read(8);
-  hdf5::read_images(dataset, 1, 2, read.data());
+  hdf5::read_region(dataset, {1, 2, 0, 2}, read.data());
   EXPECT_EQ(read, std::vector<float>(written.begin() + 4, written.end()));
 }
 

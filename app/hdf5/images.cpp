@@ -21,42 +21,55 @@ Dataspace selection(const Dataset& dataset, const Block& block) {
   return space;
 }
 
-}  // namespace
-
-std::vector<Block> blocks_of_images(const std::vector<std::int64_t>& extents, std::int64_t first,
-                                    std::int64_t count, std::int64_t max_elements) {
+/// Cuts a box into blocks that are consecutive in the row-major order of the box.
+std::vector<Block> blocks_of_box(const std::vector<std::int64_t>& start,
+                                 const std::vector<std::int64_t>& count,
+                                 std::int64_t max_elements) {
+  if (product(count.begin(), count.end()) == 0) return {};
   // The outermost axis of which at least one step fits a block is cut in steps; axes before it are
   // walked one index at a time, axes after it are taken whole.
   std::size_t axis = 0;
-  while (axis + 1 < extents.size() &&
-         product(extents.begin() + axis + 1, extents.end()) > max_elements) {
+  while (axis + 1 < count.size() && product(count.begin() + axis + 1, count.end()) > max_elements) {
     ++axis;
   }
-  const std::int64_t row = product(extents.begin() + axis + 1, extents.end());
+  const std::int64_t row = product(count.begin() + axis + 1, count.end());
   const std::int64_t step = std::max<std::int64_t>(1, max_elements / row);
-
-  std::vector<std::int64_t> begin(extents.size(), 0);
-  std::vector<std::int64_t> end = extents;
-  begin[0] = first;
-  end[0] = first + count;
+  const auto end = [&](std::size_t of) { return start[of] + count[of]; };
 
   std::vector<Block> blocks;
   std::int64_t offset = 0;
-  std::vector<std::int64_t> position = begin;
-  while (position[0] < end[0]) {
-    Block block{position, extents, offset, 0};
+  std::vector<std::int64_t> position = start;
+  while (position[0] < end(0)) {
+    Block block{position, count, offset, 0};
     std::fill(block.count.begin(), block.count.begin() + axis, 1);
-    block.count[axis] = std::min(step, end[axis] - position[axis]);
+    block.count[axis] = std::min(step, end(axis) - position[axis]);
     block.size = block.count[axis] * row;
     offset += block.size;
     position[axis] += block.count[axis];
-    for (std::size_t full = axis; full > 0 && position[full] == end[full]; --full) {
-      position[full] = 0;
+    for (std::size_t full = axis; full > 0 && position[full] == end(full); --full) {
+      position[full] = start[full];
       ++position[full - 1];
     }
     blocks.push_back(std::move(block));
   }
   return blocks;
+}
+
+}  // namespace
+
+std::vector<Block> blocks_of(const std::vector<std::int64_t>& extents, const Region& region,
+                             std::int64_t max_elements) {
+  return blocks_of_box({region.first_image, 0, region.first_row, 0},
+                       {region.images, extents[1], region.rows, extents[3]}, max_elements);
+}
+
+std::vector<Block> blocks_of_images(const std::vector<std::int64_t>& extents, std::int64_t first,
+                                    std::int64_t count, std::int64_t max_elements) {
+  std::vector<std::int64_t> start(extents.size(), 0);
+  start[0] = first;
+  std::vector<std::int64_t> counts = extents;
+  counts[0] = count;
+  return blocks_of_box(start, counts, max_elements);
 }
 
 void read_block(const Dataset& dataset, const Block& block, float* values) {
@@ -69,16 +82,16 @@ void read_block(const Dataset& dataset, const Block& block, double* values) {
                H5P_DEFAULT, values);
 }
 
-void read_images(const Dataset& dataset, std::int64_t first, std::int64_t count, float* images) {
-  for (const Block& block : blocks_of_images(dataset.extents(), first, count)) {
-    read_block(dataset, block, images + block.offset);
+void read_region(const Dataset& dataset, const Region& region, float* values) {
+  for (const Block& block : blocks_of(dataset.extents(), region)) {
+    read_block(dataset, block, values + block.offset);
   }
 }
 
-void write_images(Dataset& dataset, std::int64_t first, std::int64_t count, const float* images) {
-  for (const Block& block : blocks_of_images(dataset.extents(), first, count)) {
+void write_region(Dataset& dataset, const Region& region, const float* values) {
+  for (const Block& block : blocks_of(dataset.extents(), region)) {
     dataset.write(H5T_NATIVE_FLOAT, Dataspace::simple({block.size}), selection(dataset, block),
-                  H5P_DEFAULT, images + block.offset);
+                  H5P_DEFAULT, values + block.offset);
   }
 }
 

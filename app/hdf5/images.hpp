@@ -9,11 +9,11 @@
 
 namespace fusedconv::app::hdf5 {
 
-/// A part of a dataset that is contiguous in row-major order.
+/// A hyperslab of a dataset that is moved in one transfer to or from contiguous memory.
 struct Block {
   std::vector<std::int64_t> start;
   std::vector<std::int64_t> count;
-  std::int64_t offset = 0;  ///< elements from the first element of the first image
+  std::int64_t offset = 0;  ///< elements in memory from the first element of the first block
   std::int64_t size = 0;    ///< elements
 };
 
@@ -27,17 +27,31 @@ std::vector<Block> blocks_of_images(const std::vector<std::int64_t>& extents, st
                                     std::int64_t count,
                                     std::int64_t max_elements = max_transfer_elements);
 
+/// Consecutive whole images of a dataset (N, C, H, W), or consecutive rows of one image.
+struct Region {
+  std::int64_t first_image = 0;
+  std::int64_t images = 0;
+  std::int64_t first_row = 0;
+  std::int64_t rows = 0;
+};
+
+/// Cuts a region into blocks of at most max_elements elements, in the order of (image, channel,
+/// row, column); `offset` of a block counts from the first element of the region. \param extents
+/// (N, C, H, W) of the dataset
+std::vector<Block> blocks_of(const std::vector<std::int64_t>& extents, const Region& region,
+                             std::int64_t max_elements = max_transfer_elements);
+
 /// Reads one block, converted from whatever numeric type is stored.
 void read_block(const Dataset& dataset, const Block& block, float* values);
 void read_block(const Dataset& dataset, const Block& block, double* values);
 
-/// Reads the images [first, first + count) of a dataset (N, ...) to contiguous memory. Independent
-/// of what other ranks do.
-void read_images(const Dataset& dataset, std::int64_t first, std::int64_t count, float* images);
+/// Reads a region of a dataset (N, C, H, W) to contiguous memory. Independent of what other ranks
+/// do.
+void read_region(const Dataset& dataset, const Region& region, float* values);
 
-/// Writes contiguous memory to the images [first, first + count) of a dataset (N, ...). Independent
-/// of what other ranks do.
-void write_images(Dataset& dataset, std::int64_t first, std::int64_t count, const float* images);
+/// Writes contiguous memory to a region of a dataset (N, C, H, W). Independent of what other ranks
+/// do.
+void write_region(Dataset& dataset, const Region& region, const float* values);
 
 }  // namespace fusedconv::app::hdf5
 

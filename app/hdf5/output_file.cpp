@@ -5,7 +5,6 @@
 #include <system_error>
 
 #include "../communicator.hpp"
-#include "images.hpp"
 #include "version.hpp"
 
 namespace fusedconv::app::hdf5 {
@@ -42,8 +41,8 @@ void OutputFile::create_dataset(const Shape& shape) {
                              creation.id());
 }
 
-void OutputFile::write(std::int64_t first, std::int64_t count, const float* images) {
-  naming_file(unfinished_name_, [&] { write_images(*dataset_, first, count, images); });
+void OutputFile::write(const Region& region, const float* values) {
+  naming_file(unfinished_name_, [&] { write_region(*dataset_, region, values); });
 }
 
 void OutputFile::finish(const Provenance& provenance, const std::string& end_time) {

@@ -8,6 +8,7 @@
 #include <string>
 
 #include "handle.hpp"
+#include "images.hpp"
 
 namespace fusedconv::app {
 class Communicator;
@@ -39,8 +40,8 @@ class OutputFile {
   /// Creates the file and its dataset (N, Cout, Hout, Wout), float32, contiguous, its space
   /// allocated at once and never filled.
   void create(const Shape& shape);
-  /// Writes the images [first, first + count), from memory that is contiguous.
-  void write(std::int64_t first, std::int64_t count, const float* images);
+  /// Writes a region, from memory that is contiguous.
+  void write(const Region& region, const float* values);
   /// Writes the attributes, at last `complete` = 1, closes the file and gives it its name.
   void finish(const Provenance& provenance, const std::string& end_time);
   /// Removes what is unfinished, if it can be: for a rank that fails, by itself.

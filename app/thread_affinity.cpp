@@ -1,0 +1,33 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "thread_affinity.hpp"
+
+#ifdef __linux__
+#include <sched.h>
+
+#include <cstdlib>
+#include <filesystem>
+#include <system_error>
+#endif
+
+namespace fusedconv::app {
+
+void run_on_all_cpus_of_process() noexcept {
+#ifdef __linux__
+  cpu_set_t all;
+  CPU_ZERO(&all);
+  std::error_code error;
+  std::filesystem::directory_iterator threads("/proc/self/task", error);
+  for (; !error && threads != std::filesystem::directory_iterator(); threads.increment(error)) {
+    cpu_set_t of_thread;
+    const int thread = std::atoi(threads->path().filename().c_str());
+    // A thread may have ended meanwhile.
+    if (sched_getaffinity(thread, sizeof of_thread, &of_thread) == 0) {
+      CPU_OR(&all, &all, &of_thread);
+    }
+  }
+  // Where this fails the thread stays where it is, which is slower and nothing worse.
+  if (CPU_COUNT(&all) > 0) sched_setaffinity(0, sizeof all, &all);
+#endif
+}
+
+}  // namespace fusedconv::app
