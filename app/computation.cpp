@@ -58,6 +58,7 @@ class BackendComputation : public Computation {
   using HostMemory = std::conditional_t<on_host, MemorySpace, Kokkos::SharedHostPinnedSpace>;
   using Images = Kokkos::View<float****, Kokkos::LayoutRight, MemorySpace,
                               Kokkos::MemoryTraits<Kokkos::Unmanaged>>;
+  using Statistics = Kokkos::View<std::uint64_t*, Kokkos::LayoutRight, MemorySpace>;
 
  public:
   BackendComputation(const Shape& shape, const hdf5::HostParameters& parameters,
@@ -96,9 +97,13 @@ class BackendComputation : public Computation {
     const Space exec;
     while (const std::optional<ReadPiece> next = pieces.next()) {
       const int output = pieces.acquire_output();
-      compute(exec, next->piece, inputs_[next->buffer], outputs_[output], repeat);
+      compute(pieces, exec, next->piece, inputs_[next->buffer], outputs_[output], repeat);
       pieces.release_input(next->buffer);
-      pieces.write(next->piece, output);
+      if (next->piece.is_written()) {
+        pieces.write(next->piece, output);
+      } else {
+        pieces.release_output(output);
+      }
     }
   }
 
@@ -130,8 +135,8 @@ class BackendComputation : public Computation {
              output_size(computed->piece));
       }
       if (uploaded) {
-        compute(streams.compute, uploaded->piece, inputs_[uploaded->slot], outputs_[uploaded->slot],
-                repeat);
+        compute(pieces, streams.compute, uploaded->piece, inputs_[uploaded->slot],
+                outputs_[uploaded->slot], repeat);
       }
       if (computed) {
         streams.down.fence("fusedconv::app: output is on the host");
@@ -143,27 +148,69 @@ class BackendComputation : public Computation {
       }
       // Where a piece was computed meanwhile this is an upper bound.
       if (next || computed) seconds_.transfer += timer.seconds();
-      computed = uploaded;
+      computed.reset();
+      if (uploaded && uploaded->piece.is_written()) computed = uploaded;
       uploaded.reset();
       if (next) uploaded = OnDevice{next->piece, slot};
     }
   }
 
-  void compute(const Space& exec, const Piece& piece, const Buffer<MemorySpace>& input,
-               const Buffer<MemorySpace>& output, std::int64_t repeat) {
-    const Images x(input.data(), piece.images, shape_.in_channels, shape_.height, shape_.width);
-    const Images y(output.data(), piece.images, shape_.out_channels, shape_.output_height(),
+  void compute(PieceQueue& pieces, const Space& exec, const Piece& piece,
+               const Buffer<MemorySpace>& input, const Buffer<MemorySpace>& output,
+               std::int64_t repeat) {
+    const Images x(input.data(), piece.images, shape_.in_channels, input_region(shape_, piece).rows,
+                   shape_.width);
+    const Images y(output.data(), piece.images, shape_.out_channels, piece.rows,
                    shape_.output_width());
+    if (!piece.split) {
+      time(exec, repeat, [&](bool) { layer_(exec, x, y); });
+      return;
+    }
+    if (piece.begins_statistics) start_statistics(exec);
+    const RowRange rows{piece.first_row, piece.rows};
+    if (!piece.is_empty()) {
+      const bool adds = piece.sweep != Sweep::output;
+      time(exec, repeat, [&](bool first_time) {
+        layer_.activate_rows(exec, rows, x, y, first_time && adds ? statistics_ : Statistics());
+      });
+    }
+    if (piece.completes_statistics) sum_statistics(pieces, exec);
+    if (piece.is_written()) {
+      time(exec, 1, [&](bool) { layer_.normalize_rows(exec, rows, x, y, statistics_); });
+    }
+  }
+
+  /// Runs a computation as often as asked and adds to the seconds.
+  template <class Function>
+  void time(const Space& exec, std::int64_t repeat, Function&& function) {
     std::vector<double> runs;
     for (std::int64_t run = 0; run < repeat; ++run) {
       const Timer timer;
-      layer_(exec, x, y);
+      function(run == 0);
       exec.fence("fusedconv::app: piece is computed");
       runs.push_back(timer.seconds());
     }
     std::sort(runs.begin(), runs.end());
     seconds_.minimum += runs.front();
     seconds_.median += (runs[(runs.size() - 1) / 2] + runs[runs.size() / 2]) / 2;
+  }
+
+  void start_statistics(const Space& exec) {
+    if (statistics_.data() == nullptr) {
+      statistics_ = Statistics(
+          Kokkos::view_alloc(exec, Kokkos::WithoutInitializing, "fusedconv::app::statistics"),
+          layer_.plan().row_statistics_words);
+      host_statistics_ = Kokkos::create_mirror_view(statistics_);
+    }
+    Kokkos::deep_copy(exec, statistics_, 0);
+  }
+
+  void sum_statistics(PieceQueue& pieces, const Space& exec) {
+    Kokkos::deep_copy(exec, host_statistics_, statistics_);
+    exec.fence("fusedconv::app: statistics are on the host");
+    pieces.sum_statistics(host_statistics_.data(),
+                          static_cast<std::int64_t>(host_statistics_.size()));
+    Kokkos::deep_copy(exec, statistics_, host_statistics_);
   }
 
   std::int64_t input_size(const Piece& piece) const {
@@ -211,6 +258,8 @@ class BackendComputation : public Computation {
   std::vector<Buffer<MemorySpace>> outputs_;
   Shape shape_;
   Layer<Space> layer_;
+  Statistics statistics_;  // of the split image in hand
+  decltype(Kokkos::create_mirror_view(Statistics())) host_statistics_;
   ComputeSeconds seconds_;
 };
 
@@ -228,7 +277,8 @@ std::unique_ptr<Computation> make_computation(const std::string& backend, const 
 BackendPlan plan_on(const std::string& backend, const Shape& shape, const Options& options) {
   return dispatch_backend(backend, [&](auto tag) {
     const Plan plan = Layer<typename decltype(tag)::type>::plan(shape, options);
-    return BackendPlan{plan.algorithm, plan.description, plan.workspace_bytes};
+    return BackendPlan{plan.algorithm, plan.description, plan.workspace_bytes, plan.row_alignment,
+                       plan.row_statistics_words};
   });
 }
 

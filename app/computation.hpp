@@ -49,6 +49,8 @@ struct BackendPlan {
   Algorithm algorithm = Algorithm::direct;
   std::string description;
   std::int64_t workspace_bytes = 0;
+  std::int64_t row_alignment = 0;
+  std::int64_t row_statistics_words = 0;
 };
 
 /// \throws InvalidArgument if shape or an option is wrong

@@ -13,6 +13,7 @@
 #include "device.hpp"
 #include "pipeline.hpp"
 #include "progress.hpp"
+#include "statistics_sum.hpp"
 #include "timer.hpp"
 
 namespace fusedconv::app {
@@ -81,13 +82,16 @@ LayerMemory Job::layer_memory() const {
         &parameters.group_norm_weight, &parameters.group_norm_bias}) {
     values += tensor->size();
   }
+  const BackendPlan plan = plan_on(line_.backend, layer_.shape.with_batch(1), options_);
   return {.on_device = has_own_memory(line_.backend),
           .workspace_bytes =
               [this](std::int64_t images) {
                 return plan_on(line_.backend, layer_.shape.with_batch(images), options_)
                     .workspace_bytes;
               },
-          .parameter_bytes = static_cast<std::int64_t>(values * sizeof(float))};
+          .parameter_bytes = static_cast<std::int64_t>(values * sizeof(float)),
+          .row_alignment = plan.row_alignment,
+          .statistics_words = plan.row_statistics_words};
 }
 
 MemoryLimit Job::memory_limit() {
@@ -140,7 +144,10 @@ void Job::compute_pieces() {
   const std::unique_ptr<Computation> computation =
       make_computation(line_.backend, layer_.shape.with_batch(plan_.cut.images), layer_.parameters,
                        options_, plan_.buffers);
-  Pipeline pipeline(*files_, std::move(pieces), plan_.buffers.count);
+  RankSum sum(communicator_);
+  const bool sums = plan_.cut.by_rows && communicator_.size() > 1;
+  Pipeline pipeline(*files_, std::move(pieces), plan_.buffers.count, sums ? &sum : nullptr,
+                    plan_.statistics_words);
   const ComputeSeconds computing = pipeline.run(*computation, line_.repeat);
   rank_.seconds.read = files_->read_seconds();
   rank_.seconds.write = files_->write_seconds();

@@ -53,17 +53,20 @@ class Sizes {
     plan.cut.by_rows = true;
     plan.cut.rows = rows;
     plan.cut.alignment = layer_.row_alignment;
+    plan.statistics_words = layer_.statistics_words;
     const bool two_sweeps = rows < most_rows_;
     plan.buffers.count = buffer_count(two_sweeps ? 2 : shape_.batch);
+    const std::int64_t reach = shape_.dilation[0] * (shape_.kernel_size[0] - 1) + 1;
     const std::int64_t most_input_rows =
-        std::min(shape_.height, (rows - 1) * shape_.stride[0] +
-                                    shape_.dilation[0] * (shape_.kernel_size[0] - 1) + 1);
+        std::min(shape_.height, (rows - 1) * shape_.stride[0] + reach);
     plan.buffers.input_elements = shape_.in_channels * most_input_rows * shape_.width;
     plan.buffers.output_elements = shape_.out_channels * rows * shape_.output_width();
-    // The layer's words, their sum over ranks, and those that MPI may need.
+    plan.memory = memory(plan.buffers, layer_.workspace_bytes(1));
     const std::int64_t statistics =
-        3 * layer_.statistics_words * static_cast<std::int64_t>(sizeof(std::uint64_t));
-    plan.memory = memory(plan.buffers, layer_.workspace_bytes(1) + statistics);
+        layer_.statistics_words * static_cast<std::int64_t>(sizeof(std::uint64_t));
+    // A computation's own, those that are being summed, and what MPI may need for it.
+    plan.memory.host += 3 * statistics;
+    if (layer_.on_device) plan.memory.device += statistics;
     return plan;
   }
 

@@ -44,6 +44,7 @@ struct MemoryLimit {
 struct PiecePlan {
   Cut cut;
   Buffers buffers;
+  std::int64_t statistics_words = 0;  ///< that ranks sum for an image
   MemoryBytes memory;
 };
 

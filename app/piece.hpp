@@ -2,8 +2,8 @@
 #ifndef FUSEDCONV_APP_PIECE_HPP
 #define FUSEDCONV_APP_PIECE_HPP
 
-#include <algorithm>
 #include <cstdint>
+#include <fusedconv/row_range.hpp>
 #include <fusedconv/shape.hpp>
 
 #include "hdf5/images.hpp"
@@ -38,27 +38,10 @@ struct Piece {
   friend bool operator==(const Piece&, const Piece&) = default;
 };
 
-/// Consecutive rows.
-struct RowRange {
-  std::int64_t first = 0;
-  std::int64_t count = 0;
-
-  friend bool operator==(const RowRange&, const RowRange&) = default;
-};
-
-/// Input rows that output rows are computed from, those of the padding left out; at least one.
-inline RowRange input_rows(const Shape& shape, const RowRange& output) {
-  const std::int64_t reach = shape.dilation[0] * (shape.kernel_size[0] - 1) + 1;
-  const std::int64_t begin = output.first * shape.stride[0] - shape.padding[0];
-  const std::int64_t end =
-      (output.first + output.count - 1) * shape.stride[0] - shape.padding[0] + reach;
-  const std::int64_t first = std::clamp<std::int64_t>(begin, 0, shape.height - 1);
-  return {first, std::clamp<std::int64_t>(end, first + 1, shape.height) - first};
-}
-
 /// Where a piece's input is in the dataset `input`: for split images the rows with their halo.
 inline hdf5::Region input_region(const Shape& shape, const Piece& piece) {
   if (!piece.split) return {piece.first_image, piece.images, 0, shape.height};
+  if (piece.is_empty()) return {piece.first_image, piece.images, 0, 0};
   const RowRange rows = input_rows(shape, {piece.first_row, piece.rows});
   return {piece.first_image, piece.images, rows.first, rows.count};
 }

@@ -415,12 +415,13 @@ TEST_F(AppRun, EndsAllRanksWhereOneCannotRead) {
 }
 
 TEST_F(AppRun, NamesTheBytesThatDoNotFitAndThoseThatWereFree) {
-  // A row of four tebibytes that takes no room on the disk.
-  const hsize_t width = hsize_t{1} << 40;
+  // Rows of a hundred gigabytes that take no room on the disk.
+  const hsize_t channels = 25;
+  const hsize_t width = hsize_t{1} << 30;
   write(small_problem());
   remove_object(input_, "input");
   change_file(input_, [&](hid_t file) {
-    const Extents extents{1, 1, 1, width};
+    const Extents extents{1, channels, 1, width};
     const hid_t space = require(H5Screate_simple(4, extents.data(), nullptr));
     const hid_t creation = require(H5Pcreate(H5P_DATASET_CREATE));
     require(H5Pset_alloc_time(creation, H5D_ALLOC_TIME_EARLY));
@@ -430,7 +431,8 @@ TEST_F(AppRun, NamesTheBytesThatDoNotFitAndThoseThatWereFree) {
     require(H5Pclose(creation));
     require(H5Sclose(space));
   });
-  replace_dataset(input_, "conv.weight", {{8, 1, 1, 1}}, std::vector<float>(8, 1));
+  replace_dataset(input_, "conv.weight", {{8, channels, 1, 1}},
+                  std::vector<float>(8 * channels, 1));
   for (const AppLaunch launch : {AppLaunch{.ranks = 0}, AppLaunch{.ranks = 2}}) {
     SCOPED_TRACE(to_string(launch));
     const AppResult result = run("", launch);
