@@ -130,6 +130,12 @@ std::variant<CommandLine, EarlyExit> parse_command_line(int argc, const char* co
                  "Compute each piece this many times and report median and minimum [1]")
       ->type_name("TIMES")
       ->check(CLI::PositiveNumber);
+  app.add_option(
+         "--log-interval", line.log_interval,
+         "Seconds between two lines of progress on standard error, where that is no terminal "
+         "[60]")
+      ->type_name("SECONDS")
+      ->check(CLI::PositiveNumber);
   app.add_flag("--dry-run", line.dry_run,
                "Check the input, print shapes, partition, algorithm and memory, and stop")
       ->excludes(report);

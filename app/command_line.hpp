@@ -25,6 +25,7 @@ struct CommandLine {
   std::int64_t memory = 0;  ///< bytes of host memory a rank may take; 0: a share of what is free
   std::int64_t device_memory = 0;  ///< bytes of device memory a rank may take; 0: likewise
   std::int64_t repeat = 1;         ///< computations of each piece
+  double log_interval = 60;  ///< seconds between two lines of progress where there is no terminal
   bool dry_run = false;
   bool quiet = false;
 };

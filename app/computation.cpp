@@ -126,13 +126,14 @@ class BackendComputation : public Computation {
       const Timer timer;
       const std::size_t slot = turn++ % inputs_.size();
       if (next) {
-        copy(streams.up, inputs_[slot], host_inputs_[next->buffer], input_size(next->piece));
+        copy(streams.up, inputs_[slot], host_inputs_[next->buffer],
+             input_elements(shape_, next->piece));
       }
       int output = 0;
       if (computed) {
         output = pieces.acquire_output();
         copy(streams.down, host_outputs_[output], outputs_[computed->slot],
-             output_size(computed->piece));
+             output_elements(shape_, computed->piece));
       }
       if (uploaded) {
         compute(pieces, streams.compute, uploaded->piece, inputs_[uploaded->slot],
@@ -189,6 +190,7 @@ class BackendComputation : public Computation {
       function(run == 0);
       exec.fence("fusedconv::app: piece is computed");
       runs.push_back(timer.seconds());
+      seconds_.all += runs.back();
     }
     std::sort(runs.begin(), runs.end());
     seconds_.minimum += runs.front();
@@ -211,13 +213,6 @@ class BackendComputation : public Computation {
     pieces.sum_statistics(host_statistics_.data(),
                           static_cast<std::int64_t>(host_statistics_.size()));
     Kokkos::deep_copy(exec, statistics_, host_statistics_);
-  }
-
-  std::int64_t input_size(const Piece& piece) const {
-    return piece.images * shape_.in_channels * input_region(shape_, piece).rows * shape_.width;
-  }
-  std::int64_t output_size(const Piece& piece) const {
-    return piece.images * shape_.out_channels * piece.rows * shape_.output_width();
   }
 
   template <class Target, class Source>

@@ -19,6 +19,7 @@ struct ComputeSeconds {
   double transfer = 0;  ///< to and from a device's own memory
   double median = 0;    ///< sum over pieces of the median of the repetitions
   double minimum = 0;   ///< sum over pieces of the minimum of the repetitions
+  double all = 0;       ///< sum over pieces of all repetitions
 };
 
 /// A layer on one backend, with buffers for pieces in host memory. A host backend computes in these

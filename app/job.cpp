@@ -38,7 +38,9 @@ Seconds slowest(const Communicator& communicator, const Seconds& seconds) {
           .transfer = communicator.maximum(seconds.transfer),
           .compute = communicator.maximum(seconds.compute),
           .compute_minimum = communicator.maximum(seconds.compute_minimum),
-          .write = communicator.maximum(seconds.write)};
+          .write = communicator.maximum(seconds.write),
+          .pipeline = communicator.maximum(seconds.pipeline),
+          .overlapped = communicator.maximum(seconds.overlapped)};
 }
 
 }  // namespace
@@ -55,7 +57,6 @@ Job::Job(const CommandLine& line, const hdf5::LayerFile& layer, const Communicat
   rank_.processor = processor_name(line.backend);
   rank_.device = own_memory ? Kokkos::device_id() : -1;
   rank_.threads = host_threads(line.backend);
-  rank_.images = images_of_rank(layer.shape.batch, communicator.size(), communicator.rank());
 
   report_.input = line.input;
   report_.input_element_bytes = layer.input_element_bytes;
@@ -112,35 +113,51 @@ MemoryLimit Job::memory_limit() {
 }
 
 void Job::plan() {
-  plan_ =
-      plan_pieces(layer_.shape, communicator_.size(), line_.chunk, layer_memory(), memory_limit());
+  const MemoryLimit limit = memory_limit();
+  plan_ = plan_pieces(layer_.shape, communicator_.size(), line_.chunk, layer_memory(), limit);
+  report_.memory_limit = limit.wanted;
+  const int ranks = communicator_.size();
+  const std::int64_t rows = layer_.shape.output_height();
+  rank_.images = {0, layer_.shape.batch};
+  rank_.rows = {0, rows};
+  if (plan_.cut.by_rows) {
+    rank_.rows = rows_of_rank(rows, plan_.cut.alignment, ranks, communicator_.rank());
+  } else {
+    rank_.images = images_of_rank(layer_.shape.batch, ranks, communicator_.rank());
+  }
   const BackendPlan layer_plan =
       plan_on(line_.backend, layer_.shape.with_batch(plan_.cut.images), options_);
   report_.algorithm = to_string(layer_plan.algorithm);
   report_.plan = layer_plan.description;
-  report_.chunk = plan_.cut.images;
+  report_.cut = plan_.cut;
   report_.memory = plan_.memory;
 }
 
 void Job::run() {
   report_.start_time = time_text();
   const Timer timer;
-  Progress progress(communicator_.is_root() && !line_.quiet, rank_.images.count);
-  files_.emplace(communicator_, layer_.shape, line_.input, line_.reference, output_, progress);
+  const std::vector<FileImages> work{{0, {0, layer_.shape.batch}}};
+  std::vector<Piece> pieces = pieces_of_rank(work, plan_.cut, layer_.shape.output_height(),
+                                             communicator_.size(), communicator_.rank());
+  progress_.emplace(
+      communicator_, amount_of(pieces, layer_.shape, layer_.input_element_bytes),
+      standard_error_display(communicator_.is_root() && !line_.quiet, line_.log_interval));
+  files_.emplace(communicator_, layer_.shape, layer_.input_element_bytes, line_.input,
+                 line_.reference, output_, *progress_);
   output_.create(layer_.shape);
-  compute_pieces();
+  if (!pieces.empty()) compute(std::move(pieces));
+  progress_->finish();
+  progress_.reset();
   finish_output();
   report_.deviation = files_->deviation();
   report_.total_seconds = communicator_.maximum(timer.seconds());
   report_.seconds = slowest(communicator_, rank_.seconds);
+  report_.read_bytes = communicator_.sum(files_->read_bytes());
+  report_.written_bytes = communicator_.sum(files_->written_bytes());
   report_.ranks = gather(communicator_, rank_);
 }
 
-void Job::compute_pieces() {
-  const std::vector<FileImages> work{{0, {0, layer_.shape.batch}}};
-  std::vector<Piece> pieces = pieces_of_rank(work, plan_.cut, layer_.shape.output_height(),
-                                             communicator_.size(), communicator_.rank());
-  if (pieces.empty()) return;
+void Job::compute(std::vector<Piece> pieces) {
   const std::unique_ptr<Computation> computation =
       make_computation(line_.backend, layer_.shape.with_batch(plan_.cut.images), layer_.parameters,
                        options_, plan_.buffers);
@@ -148,12 +165,17 @@ void Job::compute_pieces() {
   const bool sums = plan_.cut.by_rows && communicator_.size() > 1;
   Pipeline pipeline(*files_, std::move(pieces), plan_.buffers.count, sums ? &sum : nullptr,
                     plan_.statistics_words);
+  const Timer timer;
   const ComputeSeconds computing = pipeline.run(*computation, line_.repeat);
-  rank_.seconds.read = files_->read_seconds();
-  rank_.seconds.write = files_->write_seconds();
-  rank_.seconds.transfer = computing.transfer;
-  rank_.seconds.compute = computing.median;
-  rank_.seconds.compute_minimum = computing.minimum;
+  Seconds& seconds = rank_.seconds;
+  seconds.pipeline = timer.seconds();
+  seconds.read = files_->read_seconds();
+  seconds.write = files_->write_seconds();
+  seconds.transfer = computing.transfer;
+  seconds.compute = computing.median;
+  seconds.compute_minimum = computing.minimum;
+  const double busy = seconds.read + seconds.write + seconds.transfer + computing.all;
+  seconds.overlapped = std::max(0.0, busy - seconds.pipeline);
 }
 
 void Job::finish_output() {

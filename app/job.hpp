@@ -4,6 +4,7 @@
 
 #include <fusedconv/options.hpp>
 #include <optional>
+#include <vector>
 
 #include "command_line.hpp"
 #include "communicator.hpp"
@@ -11,6 +12,7 @@
 #include "hdf5/output_file.hpp"
 #include "memory.hpp"
 #include "piece_files.hpp"
+#include "rank_progress.hpp"
 #include "report.hpp"
 
 namespace fusedconv::app {
@@ -38,7 +40,7 @@ class Job {
   void plan();
   LayerMemory layer_memory() const;
   MemoryLimit memory_limit();
-  void compute_pieces();
+  void compute(std::vector<Piece> pieces);
   void finish_output();
 
   const CommandLine& line_;
@@ -49,6 +51,7 @@ class Job {
   JobReport report_;
   PiecePlan plan_;
   hdf5::OutputFile output_;
+  std::optional<RankProgress> progress_;
   std::optional<PieceFiles> files_;
 };
 

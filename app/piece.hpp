@@ -51,6 +51,14 @@ inline hdf5::Region output_region(const Piece& piece) {
   return {piece.first_image, piece.images, piece.first_row, piece.rows};
 }
 
+inline std::int64_t input_elements(const Shape& shape, const Piece& piece) {
+  return piece.images * shape.in_channels * input_region(shape, piece).rows * shape.width;
+}
+
+inline std::int64_t output_elements(const Shape& shape, const Piece& piece) {
+  return piece.images * shape.out_channels * piece.rows * shape.output_width();
+}
+
 }  // namespace fusedconv::app
 
 #endif

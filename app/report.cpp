@@ -12,22 +12,27 @@
 #include "shape_json.hpp"
 #include "version.hpp"
 
+namespace fusedconv {
+
+NLOHMANN_DEFINE_TYPE_NON_INTRUSIVE(RowRange, first, count)
+
+}  // namespace fusedconv
+
 namespace fusedconv::app {
 
 NLOHMANN_DEFINE_TYPE_NON_INTRUSIVE(ImageRange, first, count)
 NLOHMANN_DEFINE_TYPE_NON_INTRUSIVE(MemoryBytes, host, device)
-NLOHMANN_DEFINE_TYPE_NON_INTRUSIVE(Seconds, read, transfer, compute, compute_minimum, write)
-NLOHMANN_DEFINE_TYPE_NON_INTRUSIVE(RankReport, host, processor, device, threads, images, seconds)
+NLOHMANN_DEFINE_TYPE_NON_INTRUSIVE(Cut, images, by_rows, rows, alignment)
+NLOHMANN_DEFINE_TYPE_NON_INTRUSIVE(Seconds, read, transfer, compute, compute_minimum, write,
+                                   pipeline, overlapped)
+NLOHMANN_DEFINE_TYPE_NON_INTRUSIVE(RankReport, host, processor, device, threads, images, rows,
+                                   seconds)
 
 namespace {
 
 using nlohmann::json;
 
-std::int64_t read_bytes(const JobReport& report) {
-  return report.shape.input_size() * report.input_element_bytes;
-}
-
-std::int64_t written_bytes(const JobReport& report) {
+std::int64_t output_bytes(const JobReport& report) {
   return report.shape.output_size() * static_cast<std::int64_t>(sizeof(float));
 }
 
@@ -58,11 +63,29 @@ std::string place(const RankReport& rank) {
   return format("%d thread%s, ", rank.threads, rank.threads == 1 ? "" : "s") + rank.processor;
 }
 
-std::string images_text(const ImageRange& images) {
-  if (images.count == 0) return "no images";
-  if (images.count == 1) return "image " + std::to_string(images.first);
-  return "images " + std::to_string(images.first) + " to " +
-         std::to_string(images.first + images.count - 1);
+/// "image 3", "rows 0 to 41": the things from first on, or none of them.
+std::string range_text(const std::string& thing, std::int64_t first, std::int64_t count) {
+  if (count == 0) return "no " + thing + "s";
+  if (count == 1) return thing + " " + std::to_string(first);
+  return thing + "s " + std::to_string(first) + " to " + std::to_string(first + count - 1);
+}
+
+std::string share_text(const JobReport& report, const RankReport& rank) {
+  const std::string images = range_text("image", rank.images.first, rank.images.count);
+  if (!report.cut.by_rows) return images;
+  return range_text("row", rank.rows.first, rank.rows.count) + " of " + images;
+}
+
+std::string piece_text(const JobReport& report) {
+  const Cut& cut = report.cut;
+  const std::int64_t count = cut.by_rows ? cut.rows : cut.images;
+  std::string text = "at most " + std::to_string(count) + (cut.by_rows ? " row" : " image") +
+                     (count == 1 ? "" : "s") + " at a time each";
+  if (!cut.by_rows) return text;
+  const bool two_sweeps =
+      std::any_of(report.ranks.begin(), report.ranks.end(),
+                  [&](const RankReport& rank) { return rank.rows.count > cut.rows; });
+  return text + (two_sweeps ? ", in two sweeps" : "");
 }
 
 void print_heading(std::ostream& out, const JobReport& report) {
@@ -72,11 +95,10 @@ void print_heading(std::ostream& out, const JobReport& report) {
   out << "shape      " << to_string(report.shape) << '\n'
       << "backend    " << report.backend << ", " << report.precision << '\n'
       << "algorithm  " << report.plan << '\n'
-      << "ranks      " << report.ranks.size() << ", at most " << report.chunk
-      << (report.chunk == 1 ? " image" : " images") << " at a time each\n";
+      << "ranks      " << report.ranks.size() << ", " << piece_text(report) << '\n';
   for (std::size_t rank = 0; rank < report.ranks.size(); ++rank) {
     const RankReport& at = report.ranks[rank];
-    out << format("%5zu", rank) << "      " << images_text(at.images) << " on " << at.host << ": "
+    out << format("%5zu", rank) << "      " << share_text(report, at) << " on " << at.host << ": "
         << place(at) << '\n';
   }
 }
@@ -112,17 +134,21 @@ json json_of(const JobReport& report) {
                 {"precision", report.precision},
                 {"algorithm", report.algorithm},
                 {"plan", report.plan},
-                {"chunk", report.chunk},
+                {"chunk", report.cut.images},
+                {"piece", report.cut},
                 {"repeat", report.repeat},
                 {"memory_bytes", report.memory},
+                {"memory_limit_bytes", report.memory_limit},
                 {"ranks", report.ranks},
                 {"start_time", report.start_time},
                 {"end_time", report.end_time},
                 {"seconds", seconds},
+                {"read_bytes", report.read_bytes},
+                {"written_bytes", report.written_bytes},
                 {"images_per_second", images_per_second(report)},
                 {"gflops", gflops(report)},
-                {"read_gbs", gigabytes_per_second(read_bytes(report), report.seconds.read)},
-                {"write_gbs", gigabytes_per_second(written_bytes(report), report.seconds.write)}};
+                {"read_gbs", gigabytes_per_second(report.read_bytes, report.seconds.read)},
+                {"write_gbs", gigabytes_per_second(report.written_bytes, report.seconds.write)}};
   if (report.deviation) {
     document["verification"] = {{"reference", report.reference},
                                 {"relative_l2", report.deviation->relative_l2},
@@ -161,13 +187,15 @@ std::string processors(const std::vector<RankReport>& ranks) {
 
 void print_plan(std::ostream& out, const JobReport& report) {
   print_heading(out, report);
-  out << "memory     " << bytes_text(report.memory.host) << " of host memory a rank, "
-      << bytes_text(report.free_memory.host) << " free\n";
+  out << "memory     " << bytes_text(report.memory.host) << " of host memory a rank, within "
+      << bytes_text(report.memory_limit.host) << " allowed, " << bytes_text(report.free_memory.host)
+      << " free\n";
   if (report.memory.device > 0) {
-    out << "           " << bytes_text(report.memory.device) << " of device memory a rank, "
+    out << "           " << bytes_text(report.memory.device) << " of device memory a rank, within "
+        << bytes_text(report.memory_limit.device) << " allowed, "
         << bytes_text(report.free_memory.device) << " free\n";
   }
-  out << "output     " << report.output << " (" << bytes_text(written_bytes(report)) << ")\n"
+  out << "output     " << report.output << " (" << bytes_text(output_bytes(report)) << ")\n"
       << "dry run: nothing was computed or written" << std::endl;
 }
 
@@ -175,7 +203,7 @@ void print_report(std::ostream& out, const JobReport& report) {
   const Seconds& seconds = report.seconds;
   print_heading(out, report);
   print_seconds(out, "read", seconds.read,
-                format("%.2f GB/s", gigabytes_per_second(read_bytes(report), seconds.read)));
+                format("%.2f GB/s", gigabytes_per_second(report.read_bytes, seconds.read)));
   if (seconds.transfer > 0) {
     const std::int64_t bytes = (report.shape.input_size() + report.shape.output_size()) *
                                static_cast<std::int64_t>(sizeof(float));
@@ -189,17 +217,20 @@ void print_report(std::ostream& out, const JobReport& report) {
   }
   print_seconds(out, "compute", seconds.compute, compute);
   print_seconds(out, "write", seconds.write,
-                format("%.2f GB/s", gigabytes_per_second(written_bytes(report), seconds.write)));
-  print_seconds(out, "total", report.total_seconds,
-                format("%.1f images/s, %.2f GB/s read and written", images_per_second(report),
-                       gigabytes_per_second(read_bytes(report) + written_bytes(report),
-                                            report.total_seconds)));
+                format("%.2f GB/s", gigabytes_per_second(report.written_bytes, seconds.write)));
+  print_seconds(
+      out, "overlapped", seconds.overlapped,
+      format("of these, in %.3f s from the first read to the last write", seconds.pipeline));
+  print_seconds(
+      out, "total", report.total_seconds,
+      format("%.1f images/s, %.2f GB/s read and written", images_per_second(report),
+             gigabytes_per_second(report.read_bytes + report.written_bytes, report.total_seconds)));
   if (report.deviation) {
     out << "verify     " << (report.deviation->passes(report.tolerance) ? "passed" : "FAILED")
         << format(" (tolerance %g): ", report.tolerance) << deviation_text(*report.deviation)
         << '\n';
   }
-  out << "output     " << report.output << " (" << bytes_text(written_bytes(report)) << ")"
+  out << "output     " << report.output << " (" << bytes_text(output_bytes(report)) << ")"
       << std::endl;
 }
 

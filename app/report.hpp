@@ -20,9 +20,11 @@ namespace fusedconv::app {
 struct Seconds {
   double read = 0;
   double transfer = 0;         ///< to and from a device's own memory
-  double compute = 0;          ///< sum over chunks of the median of the repetitions
-  double compute_minimum = 0;  ///< sum over chunks of the minimum of the repetitions
+  double compute = 0;          ///< sum over pieces of the median of the repetitions
+  double compute_minimum = 0;  ///< sum over pieces of the minimum of the repetitions
   double write = 0;
+  double pipeline = 0;    ///< from the first read to the last write
+  double overlapped = 0;  ///< by how much the pipeline took less than what it did, one by one
 };
 
 /// Where a rank computes what.
@@ -32,6 +34,7 @@ struct RankReport {
   int device = -1;  ///< number of the GPU on its node; -1 for the host
   int threads = 0;  ///< of a host backend
   ImageRange images;
+  RowRange rows;  ///< of their output
   Seconds seconds;
 };
 
@@ -46,9 +49,12 @@ struct JobReport {
   std::string precision;
   std::string algorithm;
   std::string plan;  ///< algorithm and tile, in words
-  std::int64_t chunk = 0;
+  Cut cut;
+  MemoryBytes memory_limit;     ///< that pieces are sized for
+  std::int64_t read_bytes = 0;  ///< halos and second sweeps included
+  std::int64_t written_bytes = 0;
   std::int64_t repeat = 1;
-  MemoryBytes memory;       ///< of a rank, for a chunk
+  MemoryBytes memory;       ///< that a rank takes for its pieces
   MemoryBytes free_memory;  ///< of rank 0's node and device, before the job took any
   std::vector<RankReport> ranks;
   Seconds seconds;

@@ -51,28 +51,5 @@ class Terminal {
   int standard_error_;
 };
 
-TEST(Progress, WritesOneLineOverAndOverOnATerminal) {
-  const Terminal terminal;
-  {
-    app::Progress progress(true, 8);
-    progress.add(2);
-    progress.add(3);
-  }
-  const std::string text = terminal.text();
-  EXPECT_NE(text.find("2 of the 8 images of rank 0 (25 %)"), std::string::npos) << text;
-  EXPECT_NE(text.find("5 of the 8 images of rank 0 (62 %)"), std::string::npos) << text;
-  EXPECT_EQ(text.find('\n'), std::string::npos);
-  EXPECT_TRUE(text.ends_with("\r\033[K"));
-}
-
-TEST(Progress, IsSilentWhereThereIsNoTerminal) {
-  testing::internal::CaptureStderr();
-  {
-    app::Progress progress(true, 8);
-    progress.add(8);
-  }
-  EXPECT_EQ(testing::internal::GetCapturedStderr(), "");
-}
-
 }  // namespace
 }  // namespace fusedconv::test
