@@ -121,6 +121,11 @@ std::int64_t free_host_memory() {
   return static_cast<std::int64_t>(sysconf(_SC_AVPHYS_PAGES)) * sysconf(_SC_PAGESIZE);
 }
 
+std::int64_t peak_host_memory() {
+  const std::string kibibytes = value_in("/proc/self/status", "VmHWM");
+  return kibibytes.empty() ? 0 : std::stoll(kibibytes) * 1024;
+}
+
 std::int64_t free_memory(const std::string& backend) {
   return has_own_memory(backend) ? free_gpu_memory() : free_host_memory();
 }

@@ -154,6 +154,7 @@ void Job::run() {
   report_.seconds = slowest(communicator_, rank_.seconds);
   report_.read_bytes = communicator_.sum(files_->read_bytes());
   report_.written_bytes = communicator_.sum(files_->written_bytes());
+  rank_.peak_memory_bytes = peak_host_memory();
   report_.ranks = gather(communicator_, rank_);
 }
 

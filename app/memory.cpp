@@ -156,9 +156,10 @@ PiecePlan plan_pieces(const Shape& shape, std::int64_t ranks, std::int64_t chunk
   if (!within && limit.is_demanded) {
     const bool host = plan.memory.host > limit.wanted.host;
     throw InvalidArgument(host ? "--memory" : "--device-memory",
-                          "at least " + bytes_text(host ? plan.memory.host : plan.memory.device) +
-                              ", which the smallest piece of this layer takes",
-                          bytes_text(host ? limit.wanted.host : limit.wanted.device));
+                          "at least " +
+                              std::to_string(host ? plan.memory.host : plan.memory.device) +
+                              " bytes, which the smallest piece of this layer takes",
+                          std::to_string(host ? limit.wanted.host : limit.wanted.device));
   }
   return plan;
 }

@@ -2,7 +2,6 @@
 #include "pipeline.hpp"
 
 #include <algorithm>
-#include <chrono>
 #include <numeric>
 #include <thread>
 #include <utility>
@@ -201,16 +200,7 @@ void Pipeline::write_next(std::unique_lock<std::mutex>& lock) {
 void Pipeline::sum_of_ranks(std::unique_lock<std::mutex>& lock) {
   statistics_.back() = stopped_ ? 1 : 0;
   lock.unlock();
-  statistics_sum_->start(statistics_.data(), static_cast<std::int64_t>(statistics_.size()));
-  auto pause = std::chrono::microseconds(1);
-  while (!statistics_sum_->is_complete()) {
-    lock.lock();
-    // Ranks that have failed never come: this one must not wait for them when it fails, too.
-    if (failure_) throw Interrupted{};
-    lock.unlock();
-    std::this_thread::sleep_for(pause);
-    pause = std::min(2 * pause, std::chrono::microseconds(1000));
-  }
+  statistics_sum_->sum(statistics_.data(), static_cast<std::int64_t>(statistics_.size()));
   lock.lock();
   if (statistics_.back() > 0) ranks_have_stopped_ = stopped_ = true;
   sum_wanted_ = false;

@@ -39,10 +39,8 @@ class StatisticsSum {
  public:
   virtual ~StatisticsSum() = default;
 
-  /// Starts adding up `values` of all ranks in place.
-  virtual void start(std::uint64_t* values, std::int64_t count) = 0;
-  /// Whether the sum is there.
-  virtual bool is_complete() = 0;
+  /// Replaces `values` by the sums of the values of all ranks; waits for all of them.
+  virtual void sum(std::uint64_t* values, std::int64_t count) = 0;
 };
 
 /// A piece whose input is in memory.

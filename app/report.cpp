@@ -26,7 +26,7 @@ NLOHMANN_DEFINE_TYPE_NON_INTRUSIVE(Cut, images, by_rows, rows, alignment)
 NLOHMANN_DEFINE_TYPE_NON_INTRUSIVE(Seconds, read, transfer, compute, compute_minimum, write,
                                    pipeline, overlapped)
 NLOHMANN_DEFINE_TYPE_NON_INTRUSIVE(RankReport, host, processor, device, threads, images, rows,
-                                   seconds)
+                                   peak_memory_bytes, seconds)
 
 namespace {
 
@@ -101,6 +101,12 @@ void print_heading(std::ostream& out, const JobReport& report) {
     out << format("%5zu", rank) << "      " << share_text(report, at) << " on " << at.host << ": "
         << place(at) << '\n';
   }
+}
+
+std::int64_t most_resident(const JobReport& report) {
+  std::int64_t most = 0;
+  for (const RankReport& rank : report.ranks) most = std::max(most, rank.peak_memory_bytes);
+  return most;
 }
 
 void print_seconds(std::ostream& out, const char* what, double seconds, const std::string& rates) {
@@ -225,6 +231,10 @@ void print_report(std::ostream& out, const JobReport& report) {
       out, "total", report.total_seconds,
       format("%.1f images/s, %.2f GB/s read and written", images_per_second(report),
              gigabytes_per_second(report.read_bytes + report.written_bytes, report.total_seconds)));
+  if (const std::int64_t peak = most_resident(report); peak > 0) {
+    out << "memory     " << bytes_text(peak) << " of a rank resident at most, "
+        << bytes_text(report.memory.host) << " of them for pieces\n";
+  }
   if (report.deviation) {
     out << "verify     " << (report.deviation->passes(report.tolerance) ? "passed" : "FAILED")
         << format(" (tolerance %g): ", report.tolerance) << deviation_text(*report.deviation)

@@ -34,7 +34,8 @@ struct RankReport {
   int device = -1;  ///< number of the GPU on its node; -1 for the host
   int threads = 0;  ///< of a host backend
   ImageRange images;
-  RowRange rows;  ///< of their output
+  RowRange rows;                       ///< of their output
+  std::int64_t peak_memory_bytes = 0;  ///< resident on the host, of the whole process
   Seconds seconds;
 };
 

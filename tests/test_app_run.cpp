@@ -99,26 +99,104 @@ TEST_F(AppRun, ComputesWhatTheReferenceSaysOnEveryBackend) {
   }
 }
 
-TEST_F(AppRun, WritesTheSameBitsForAnyRanksThreadsAndChunk) {
+TEST_F(AppRun, WritesTheSameBitsForAnyRanksThreadsAndPieces) {
+  // On eight ranks the seven images are split by rows, unless --chunk forbids it. The memory is
+  // enough for some rows, so that images are split on any number of ranks, and swept twice on few.
   write(seven_images());
   for (const std::string& backend : app::backend_names()) {
     std::vector<float> expected;
-    for (const int ranks : {1, 2, 3, 5}) {
-      for (const int threads : {1, 2}) {
-        for (const std::string chunk : {"", " --chunk 1", " --chunk 3"}) {
-          const AppLaunch launch{.ranks = ranks, .threads = threads};
-          SCOPED_TRACE(backend + " " + to_string(launch) + ", " + std::to_string(threads) +
-                       " threads" + chunk);
-          fs::remove(output_);
-          const AppResult result = run("--quiet --backend " + backend + chunk, launch);
-          ASSERT_EQ(result.exit_code, 0) << result.standard_error;
-          const std::vector<float> found = read_floats(output_, "output");
-          if (expected.empty()) expected = found;
-          EXPECT_TRUE(same_bits(found, expected));
-        }
+    for (const int ranks : {1, 2, 3, 5, 8}) {
+      int threads = 1;
+      for (const std::string pieces :
+           {" --chunk 1", " --chunk 3", "", " --memory 96K --device-memory 256K"}) {
+        const AppLaunch launch{.ranks = ranks, .threads = threads};
+        SCOPED_TRACE(backend + " " + to_string(launch) + ", " + std::to_string(threads) +
+                     " threads" + pieces);
+        threads = 3 - threads;
+        fs::remove(output_);
+        const AppResult result = run("--quiet --backend " + backend + pieces, launch);
+        ASSERT_EQ(result.exit_code, 0) << result.standard_error;
+        const std::vector<float> found = read_floats(output_, "output");
+        if (expected.empty()) expected = found;
+        EXPECT_TRUE(same_bits(found, expected));
       }
     }
   }
+}
+
+TEST_F(AppRun, SplitsImagesWhereItSaysSo) {
+  write(seven_images());
+  const auto plan = [&](const std::string& arguments, const AppLaunch& launch) {
+    const AppResult result =
+        run("--dry-run --backend " + app::backend_names().back() + " " + arguments, launch);
+    EXPECT_EQ(result.exit_code, 0) << result.standard_error;
+    return result.standard_output;
+  };
+  EXPECT_NE(plan("", {.ranks = 8}).find("of images 0 to 6 on"), std::string::npos);
+  EXPECT_EQ(plan("--chunk 3", {.ranks = 8}).find("rows at a time"), std::string::npos);
+  EXPECT_EQ(plan("", {.ranks = 7}).find("rows at a time"), std::string::npos);
+  const std::string small = plan("--memory 96K", {.ranks = 1});
+  EXPECT_NE(small.find("rows at a time each, in two sweeps"), std::string::npos) << small;
+  EXPECT_NE(small.find("within 96.0 KiB allowed"), std::string::npos) << small;
+}
+
+TEST_F(AppRun, SaysHowMuchMemoryItNeedsAtLeast) {
+  write(seven_images());
+  for (const AppLaunch launch : {AppLaunch{.ranks = 0}, AppLaunch{.ranks = 2}}) {
+    const AppResult result = run("--memory 1K", launch);
+    EXPECT_EQ(result.exit_code, 2);
+    ASSERT_EQ(result.messages().size(), 1) << result.standard_error;
+    EXPECT_TRUE(begins_with(result.messages().front(),
+                            "fusedconv_app: " + input_ +
+                                ": --memory: expected at least # bytes, "
+                                "which the smallest piece of this layer takes, found 1024"))
+        << result.messages().front();
+    expect_no_output();
+  }
+}
+
+/// Sixteen images of a mebibyte of input and eight of output.
+Problem sixteen_mebibytes() {
+  Shape shape;
+  shape.batch = 16;
+  shape.in_channels = 1;
+  shape.height = 512;
+  shape.width = 512;
+  shape.out_channels = 8;
+  return random_problem(shape, 3);
+}
+
+TEST_F(AppRun, TakesNoMoreMemoryThanItMay) {
+  constexpr std::int64_t mebibyte = std::int64_t{1} << 20;
+  const std::string report = directory_.file("report.json");
+  const auto peak = [&](const std::string& pieces) {
+    const AppResult result = run("--quiet --backend " + app::backend_names().back() + " --report " +
+                                 report + " " + pieces);
+    EXPECT_EQ(result.exit_code, 0) << result.standard_error;
+    return read_json(report)["ranks"][0]["peak_memory_bytes"].get<std::int64_t>();
+  };
+  write_input(input_, small_problem());
+  const std::int64_t least = peak("");
+  ASSERT_GT(least, 0);
+  write_input(input_, sixteen_mebibytes());
+  EXPECT_GT(peak("--chunk 8"), least + 128 * mebibyte);
+  const std::int64_t several_images = peak("--memory 40M");
+  EXPECT_GT(several_images, least + 20 * mebibyte);
+  EXPECT_LT(several_images, least + 44 * mebibyte);
+  EXPECT_LT(peak("--memory 8M"), least + 12 * mebibyte);
+}
+
+TEST_F(AppRun, TellsItsProgressInALogFile) {
+  write(seven_images());
+  const AppResult result = run("--chunk 1 --log-interval 1e-6", {.ranks = 3});
+  EXPECT_EQ(result.exit_code, 0);
+  const std::vector<std::string> lines = result.messages();
+  ASSERT_GE(lines.size(), 2);
+  for (const std::string& line : lines) {
+    EXPECT_NE(line.find(" of 7 images, "), std::string::npos) << line;
+    EXPECT_NE(line.find(" GB/s, "), std::string::npos) << line;
+  }
+  EXPECT_EQ(run("--quiet --chunk 1 --log-interval 1e-6").standard_error, "");
 }
 
 TEST_F(AppRun, WorksWithMoreRanksThanImages) {
