@@ -106,7 +106,8 @@ MemoryLimit Job::memory_limit() {
       communicator_.minimum(report_.free_memory.host / communicator_.ranks_on_node());
   limit.available.device =
       communicator_.minimum(report_.free_memory.device / ranks_on_device(communicator_));
-  limit.is_demanded = line_.memory > 0 || line_.device_memory > 0;
+  limit.host_is_demanded = line_.memory > 0;
+  limit.device_is_demanded = line_.device_memory > 0;
   limit.wanted.host = line_.memory > 0 ? line_.memory : limit.available.host / 4;
   limit.wanted.device = line_.device_memory > 0 ? line_.device_memory : limit.available.device / 2;
   return limit;

@@ -90,14 +90,14 @@ bool is_within(const MemoryBytes& bytes, const MemoryBytes& limit) {
 
 /// The plan for the largest count in [1, most] whose memory and piece are within limits, if any is.
 template <class PlanOf>
-std::optional<PiecePlan> largest_that_fits(std::int64_t most, const MemoryBytes& limit,
-                                           PlanOf&& plan_of) {
+std::optional<PiecePlan> largest_that_fits(std::int64_t most, std::int64_t most_bytes,
+                                           const MemoryBytes& limit, PlanOf&& plan_of) {
   std::int64_t fits = 0;
   std::int64_t too_many = most + 1;
   while (too_many - fits > 1) {
     const std::int64_t count = fits + (too_many - fits) / 2;
     const PiecePlan plan = plan_of(count);
-    const bool is_small = count == 1 || bytes_of_one(plan.buffers) <= most_bytes_of_a_piece;
+    const bool is_small = count == 1 || bytes_of_one(plan.buffers) <= most_bytes;
     (is_small && is_within(plan.memory, limit) ? fits : too_many) = count;
   }
   if (fits == 0) return std::nullopt;
@@ -106,8 +106,9 @@ std::optional<PiecePlan> largest_that_fits(std::int64_t most, const MemoryBytes&
 
 std::optional<PiecePlan> plan_within(const Sizes& sizes, bool few_images, const LayerMemory& layer,
                                      const MemoryBytes& limit) {
+  const std::int64_t most_bytes = most_bytes_of_a_piece(layer.on_device);
   const auto whole = [&] {
-    return largest_that_fits(sizes.most_images(), limit,
+    return largest_that_fits(sizes.most_images(), most_bytes, limit,
                              [&](std::int64_t images) { return sizes.whole_images(images); });
   };
   if (layer.row_alignment == 0) return whole();
@@ -117,7 +118,7 @@ std::optional<PiecePlan> plan_within(const Sizes& sizes, bool few_images, const 
   const PiecePlan one_sweep = sizes.rows_of_images(sizes.most_rows());
   if (is_within(one_sweep.memory, limit)) return one_sweep;
   const std::int64_t blocks = (sizes.most_rows() + layer.row_alignment - 1) / layer.row_alignment;
-  return largest_that_fits(blocks, limit, [&](std::int64_t count) {
+  return largest_that_fits(blocks, most_bytes, limit, [&](std::int64_t count) {
     return sizes.rows_of_images(std::min(count * layer.row_alignment, sizes.most_rows()));
   });
 }
@@ -139,6 +140,14 @@ void require_available(const PiecePlan& plan, const MemoryBytes& available) {
   }
 }
 
+void require_demanded(const char* option, std::int64_t bytes, std::int64_t demanded) {
+  if (bytes <= demanded) return;
+  throw InvalidArgument(
+      option,
+      "at least " + std::to_string(bytes) + " bytes, which the smallest piece of this layer takes",
+      std::to_string(demanded));
+}
+
 }  // namespace
 
 PiecePlan plan_pieces(const Shape& shape, std::int64_t ranks, std::int64_t chunk,
@@ -153,13 +162,9 @@ PiecePlan plan_pieces(const Shape& shape, std::int64_t ranks, std::int64_t chunk
   const std::optional<PiecePlan> within = plan_within(sizes, few_images, layer, limit.wanted);
   const PiecePlan plan = within ? *within : smallest(sizes, layer);
   require_available(plan, limit.available);
-  if (!within && limit.is_demanded) {
-    const bool host = plan.memory.host > limit.wanted.host;
-    throw InvalidArgument(host ? "--memory" : "--device-memory",
-                          "at least " +
-                              std::to_string(host ? plan.memory.host : plan.memory.device) +
-                              " bytes, which the smallest piece of this layer takes",
-                          std::to_string(host ? limit.wanted.host : limit.wanted.device));
+  if (limit.host_is_demanded) require_demanded("--memory", plan.memory.host, limit.wanted.host);
+  if (limit.device_is_demanded) {
+    require_demanded("--device-memory", plan.memory.device, limit.wanted.device);
   }
   return plan;
 }

@@ -35,9 +35,11 @@ struct LayerMemory {
 
 /// How much memory a rank may take.
 struct MemoryLimit {
-  MemoryBytes wanted;        ///< to stay within
-  MemoryBytes available;     ///< what may be exceeded by nothing
-  bool is_demanded = false;  ///< whether a user set what is wanted, which then is not exceeded
+  MemoryBytes wanted;     ///< to stay within
+  MemoryBytes available;  ///< what may be exceeded by nothing
+  /// Whether a user set what is wanted, which then is not exceeded.
+  bool host_is_demanded = false;
+  bool device_is_demanded = false;
 };
 
 /// How a job is cut into pieces, and what a rank needs for it.
@@ -57,9 +59,12 @@ struct PiecePlan {
 PiecePlan plan_pieces(const Shape& shape, std::int64_t ranks, std::int64_t chunk,
                       const LayerMemory& layer, const MemoryLimit& limit);
 
-/// The images of a piece are no more than this, however much memory is free: larger pieces are no
-/// faster, and several of them overlap and let progress be told.
-inline constexpr std::int64_t most_bytes_of_a_piece = std::int64_t{64} << 20;
+/// A piece's input and output are no more than this, unless one image is, however much memory is
+/// free: several pieces overlap and let progress be told. On the host, what is still in the
+/// third-level cache is written at less cost; a device wants more work at a time.
+constexpr std::int64_t most_bytes_of_a_piece(bool on_device) {
+  return std::int64_t{on_device ? 64 : 16} << 20;
+}
 
 /// "1.5 GiB"
 std::string bytes_text(std::int64_t bytes);

@@ -193,11 +193,11 @@ std::string processors(const std::vector<RankReport>& ranks) {
 
 void print_plan(std::ostream& out, const JobReport& report) {
   print_heading(out, report);
-  out << "memory     " << bytes_text(report.memory.host) << " of host memory a rank, within "
+  out << "memory     " << bytes_text(report.memory.host) << " of host memory a rank, "
       << bytes_text(report.memory_limit.host) << " allowed, " << bytes_text(report.free_memory.host)
       << " free\n";
   if (report.memory.device > 0) {
-    out << "           " << bytes_text(report.memory.device) << " of device memory a rank, within "
+    out << "           " << bytes_text(report.memory.device) << " of device memory a rank, "
         << bytes_text(report.memory_limit.device) << " allowed, "
         << bytes_text(report.free_memory.device) << " free\n";
   }

@@ -35,7 +35,10 @@ app::LayerMemory layer_memory() {
 }
 
 app::MemoryLimit within(std::int64_t host, std::int64_t device = plenty) {
-  return {.wanted = {host, device}, .available = {plenty, plenty}, .is_demanded = true};
+  return {.wanted = {host, device},
+          .available = {plenty, plenty},
+          .host_is_demanded = true,
+          .device_is_demanded = true};
 }
 
 /// What the pieces of a plan take, from their extents alone.
@@ -67,9 +70,11 @@ TEST(PiecePlan, StaysWithinTheMemoryHoweverManyImagesThereAre) {
 
 TEST(PiecePlan, TakesTheMostImagesThatFit) {
   // Two buffers each of 2 + 32 * 254^2 * 4 / 2^20 = 9.875 MiB an image.
-  const auto images_within = [](std::int64_t limit) {
+  app::LayerMemory layer = layer_memory();
+  layer.on_device = true;
+  const auto images_within = [&](std::int64_t limit) {
     const app::PiecePlan plan =
-        app::plan_pieces(shape_of(1000), 1, 0, layer_memory(), within(limit * mebibyte));
+        app::plan_pieces(shape_of(1000), 1, 0, layer, within(plenty, limit * mebibyte));
     EXPECT_FALSE(plan.cut.by_rows);
     return plan.cut.images;
   };
@@ -79,10 +84,18 @@ TEST(PiecePlan, TakesTheMostImagesThatFit) {
 }
 
 TEST(PiecePlan, TakesNoLargePiecesHoweverMuchIsFree) {
-  const app::PiecePlan plan =
-      app::plan_pieces(shape_of(1000), 1, 0, layer_memory(), within(plenty));
-  EXPECT_GT(plan.cut.images, 1);
-  EXPECT_LE(buffer_bytes(shape_of(1000), plan), 2 * app::most_bytes_of_a_piece);
+  app::LayerMemory layer = layer_memory();
+  for (const bool on_device : {false, true}) {
+    layer.on_device = on_device;
+    Shape shape = shape_of(1000);
+    shape.height = 64;
+    const app::PiecePlan plan = app::plan_pieces(shape, 1, 0, layer, within(plenty));
+    EXPECT_GT(plan.cut.images, 1);
+    EXPECT_LE(buffer_bytes(shape, plan), 2 * app::most_bytes_of_a_piece(on_device));
+    const app::PiecePlan one_more =
+        app::plan_pieces(shape, 1, plan.cut.images + 1, layer, within(plenty));
+    EXPECT_GT(buffer_bytes(shape, one_more), 2 * app::most_bytes_of_a_piece(on_device));
+  }
 }
 
 TEST(PiecePlan, SplitsImagesWhereThereAreFewerThanRanks) {
@@ -143,7 +156,7 @@ TEST(PiecePlan, SaysWhatTheSmallestPieceTakes) {
 
 TEST(PiecePlan, TakesMoreThanItsShareIfItMustButNotMoreThanThereIs) {
   app::MemoryLimit limit = within(mebibyte);
-  limit.is_demanded = false;
+  limit.host_is_demanded = false;
   EXPECT_EQ(app::plan_pieces(shape_of(10), 1, 0, layer_memory(), limit).cut.rows, 4);
   limit.available.host = mebibyte;
   try {
