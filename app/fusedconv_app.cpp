@@ -14,6 +14,7 @@
 #include "exit_code.hpp"
 #include "input.hpp"
 #include "job.hpp"
+#include "passive_waiting.hpp"
 #include "report.hpp"
 
 namespace {
@@ -138,6 +139,7 @@ app::ExitCode run(int argc, char** argv, const app::Communicator& communicator) 
 }  // namespace
 
 int main(int argc, char** argv) {
+  app::wait_passively(argv);
   const app::MpiSession mpi(argc, argv);
   const app::Communicator communicator;
   if (!mpi.threads_may_take_turns()) {
