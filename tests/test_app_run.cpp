@@ -199,12 +199,15 @@ TEST_F(AppRun, TellsItsProgressInALogFile) {
   EXPECT_EQ(run("--quiet --chunk 1 --log-interval 1e-6").standard_error, "");
 }
 
-TEST_F(AppRun, WorksWithMoreRanksThanImages) {
-  Problem problem = small_problem();
-  write(problem);
-  const AppResult result = run("--verify " + reference_, {.ranks = 5});
-  EXPECT_EQ(result.exit_code, 0) << result.standard_error;
-  EXPECT_NE(result.standard_output.find("no images on"), std::string::npos);
+TEST_F(AppRun, WorksWithMoreRanksThanImagesOrBlocksOfRows) {
+  write(small_problem());
+  const AppResult whole = run("--chunk 1 --verify " + reference_, {.ranks = 5});
+  EXPECT_EQ(whole.exit_code, 0) << whole.standard_error;
+  EXPECT_NE(whole.standard_output.find("no images on"), std::string::npos);
+  const AppResult split = run("--verify " + reference_, {.ranks = 5});
+  EXPECT_EQ(split.exit_code, 0) << split.standard_error;
+  EXPECT_NE(split.standard_output.find("no rows of images 0 to 2 on"), std::string::npos)
+      << split.standard_output;
 }
 
 TEST_F(AppRun, NamesTheOutputAfterTheInput) {
