@@ -20,6 +20,8 @@ std::string innermost_message() {
   if (H5Ewalk2(H5E_DEFAULT, H5E_WALK_UPWARD, keep_first, &message) < 0 || message.empty()) {
     return "HDF5 says nothing more";
   }
+  // Some have lines.
+  std::erase(message, '\n');
   return message;
 }
 
@@ -80,6 +82,11 @@ File File::open_read_only(const std::string& path, hid_t access) {
   return File(H5Fopen(path.c_str(), H5F_ACC_RDONLY, access), path, "open", H5Fclose);
 }
 
+File File::open_read_write(const std::string& path, hid_t access) {
+  silence_automatic_printing();
+  return File(H5Fopen(path.c_str(), H5F_ACC_RDWR, access), path, "open for writing", H5Fclose);
+}
+
 File File::create(const std::string& path, hid_t access) {
   silence_automatic_printing();
   return File(H5Fcreate(path.c_str(), H5F_ACC_TRUNC, H5P_DEFAULT, access), path, "create",
@@ -121,6 +128,8 @@ void Dataspace::select_hyperslab(const std::vector<std::int64_t>& start,
   check(H5Sselect_hyperslab(id(), H5S_SELECT_SET, first.data(), nullptr, sizes.data(), nullptr),
         name(), "select a hyperslab");
 }
+
+void Dataspace::select_none() { check(H5Sselect_none(id()), name(), "select nothing"); }
 
 Datatype::Datatype(hid_t id, const std::string& name)
     : Handle(id, name, "make its datatype", H5Tclose) {}
@@ -169,6 +178,12 @@ PropertyList Dataset::creation_properties() const {
 }
 
 std::vector<std::int64_t> Dataset::extents() const { return space().extents(); }
+
+std::int64_t Dataset::address() const {
+  const haddr_t address = H5Dget_offset(id());
+  if (address == HADDR_UNDEF) throw Error(name(), "ask where it begins");
+  return static_cast<std::int64_t>(address);
+}
 
 void Dataset::read(hid_t memory_type, void* values) const {
   check(H5Dread(id(), memory_type, H5S_ALL, H5S_ALL, H5P_DEFAULT, values), name(), "read");
@@ -228,9 +243,43 @@ void write_attribute(const Handle& owner, const std::string& name, double value)
 }
 
 void write_attribute(const Handle& owner, const std::string& name, const std::string& value) {
+  write_attribute(owner, name, value, 0);
+}
+
+void write_attribute(const Handle& owner, const std::string& name, const std::string& value,
+                     std::size_t room) {
   // HDF5 has no string of length zero.
-  const Datatype type = Datatype::fixed_string(value.size() + 1);
-  Attribute::create(owner, name, type.id(), Dataspace::scalar()).write(type.id(), value.c_str());
+  std::string text = value;
+  text.resize(std::max(value.size(), room) + 1);
+  const Datatype type = Datatype::fixed_string(text.size());
+  Attribute::create(owner, name, type.id(), Dataspace::scalar()).write(type.id(), text.data());
+}
+
+void rewrite_attribute(const Handle& owner, const std::string& name, std::int64_t value) {
+  Attribute::open(owner, name).write(H5T_NATIVE_INT64, &value);
+}
+
+void rewrite_attribute(const Handle& owner, const std::string& name, const std::string& value) {
+  {
+    Attribute attribute = Attribute::open(owner, name);
+    const Datatype type = attribute.type();
+    std::string text = value;
+    if (text.size() < type.size()) {
+      text.resize(type.size());
+      attribute.write(type.id(), text.data());
+      return;
+    }
+  }
+  check(H5Adelete(owner.id(), name.c_str()), name, "delete the attribute");
+  write_attribute(owner, name, value);
+}
+
+std::string read_string_attribute(const Handle& owner, const std::string& name) {
+  const Attribute attribute = Attribute::open(owner, name);
+  const Datatype type = attribute.type();
+  std::string text(type.size(), '\0');
+  attribute.read(type.id(), text.data());
+  return text.substr(0, text.find('\0'));
 }
 
 }  // namespace fusedconv::app::hdf5

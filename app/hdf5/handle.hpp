@@ -94,6 +94,7 @@ class PropertyList : public Handle {
 class File : public Handle {
  public:
   static File open_read_only(const std::string& path, hid_t access = H5P_DEFAULT);
+  static File open_read_write(const std::string& path, hid_t access = H5P_DEFAULT);
   /// An existing file is truncated.
   static File create(const std::string& path, hid_t access = H5P_DEFAULT);
 
@@ -117,6 +118,7 @@ class Dataspace : public Handle {
   std::vector<std::int64_t> extents() const;
   void select_hyperslab(const std::vector<std::int64_t>& start,
                         const std::vector<std::int64_t>& count);
+  void select_none();
 };
 
 class Datatype : public Handle {
@@ -154,6 +156,8 @@ class Dataset : public Handle {
   Datatype type() const;
   PropertyList creation_properties() const;
   std::vector<std::int64_t> extents() const;
+  /// Byte of the file at which a contiguous dataset begins.
+  std::int64_t address() const;
 
   /// Reads the whole dataset, converted to the memory type.
   void read(hid_t memory_type, void* values) const;
@@ -191,6 +195,17 @@ class Attribute : public Handle {
 void write_attribute(const Handle& owner, const std::string& name, std::int64_t value);
 void write_attribute(const Handle& owner, const std::string& name, double value);
 void write_attribute(const Handle& owner, const std::string& name, const std::string& value);
+/// Writes an attribute of one string with room for `room` bytes, or more where the value is longer.
+void write_attribute(const Handle& owner, const std::string& name, const std::string& value,
+                     std::size_t room);
+
+/// Writes the value of an attribute that there is, in its place: nothing else in the file changes.
+void rewrite_attribute(const Handle& owner, const std::string& name, std::int64_t value);
+/// The same; an attribute without enough room is replaced.
+void rewrite_attribute(const Handle& owner, const std::string& name, const std::string& value);
+
+/// The value of an attribute of one string of fixed length.
+std::string read_string_attribute(const Handle& owner, const std::string& name);
 
 }  // namespace fusedconv::app::hdf5
 

@@ -17,7 +17,11 @@ std::int64_t product(std::vector<std::int64_t>::const_iterator first,
 
 Dataspace selection(const Dataset& dataset, const Block& block) {
   Dataspace space = dataset.space();
-  space.select_hyperslab(block.start, block.count);
+  if (block.size == 0) {
+    space.select_none();
+  } else {
+    space.select_hyperslab(block.start, block.count);
+  }
   return space;
 }
 
@@ -73,13 +77,22 @@ std::vector<Block> blocks_of_images(const std::vector<std::int64_t>& extents, st
 }
 
 void read_block(const Dataset& dataset, const Block& block, float* values) {
-  dataset.read(H5T_NATIVE_FLOAT, Dataspace::simple({block.size}), selection(dataset, block),
-               H5P_DEFAULT, values);
+  read_block(dataset, block, H5T_NATIVE_FLOAT, values);
 }
 
 void read_block(const Dataset& dataset, const Block& block, double* values) {
-  dataset.read(H5T_NATIVE_DOUBLE, Dataspace::simple({block.size}), selection(dataset, block),
-               H5P_DEFAULT, values);
+  read_block(dataset, block, H5T_NATIVE_DOUBLE, values);
+}
+
+void read_block(const Dataset& dataset, const Block& block, hid_t memory_type, void* values) {
+  dataset.read(memory_type, Dataspace::simple({block.size}), selection(dataset, block), H5P_DEFAULT,
+               values);
+}
+
+void write_block(Dataset& dataset, const Block& block, hid_t memory_type, const void* values,
+                 hid_t transfer) {
+  dataset.write(memory_type, Dataspace::simple({block.size}), selection(dataset, block), transfer,
+                values);
 }
 
 void read_region(const Dataset& dataset, const Region& region, float* values) {
@@ -90,8 +103,7 @@ void read_region(const Dataset& dataset, const Region& region, float* values) {
 
 void write_region(Dataset& dataset, const Region& region, const float* values) {
   for (const Block& block : blocks_of(dataset.extents(), region)) {
-    dataset.write(H5T_NATIVE_FLOAT, Dataspace::simple({block.size}), selection(dataset, block),
-                  H5P_DEFAULT, values + block.offset);
+    write_block(dataset, block, H5T_NATIVE_FLOAT, values + block.offset);
   }
 }
 

@@ -33,6 +33,8 @@ struct Region {
   std::int64_t images = 0;
   std::int64_t first_row = 0;
   std::int64_t rows = 0;
+
+  friend bool operator==(const Region&, const Region&) = default;
 };
 
 /// Cuts a region into blocks of at most max_elements elements, in the order of (image, channel,
@@ -44,6 +46,12 @@ std::vector<Block> blocks_of(const std::vector<std::int64_t>& extents, const Reg
 /// Reads one block, converted from whatever numeric type is stored.
 void read_block(const Dataset& dataset, const Block& block, float* values);
 void read_block(const Dataset& dataset, const Block& block, double* values);
+void read_block(const Dataset& dataset, const Block& block, hid_t memory_type, void* values);
+
+/// Writes one block.
+/// \param transfer transfer properties; ranks that transfer together may have blocks of size 0
+void write_block(Dataset& dataset, const Block& block, hid_t memory_type, const void* values,
+                 hid_t transfer = H5P_DEFAULT);
 
 /// Reads a region of a dataset (N, C, H, W) to contiguous memory. Independent of what other ranks
 /// do.
