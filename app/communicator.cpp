@@ -32,7 +32,28 @@ Communicator::Communicator() {
   MPI_Comm_size(node_, &ranks_on_node_);
 }
 
-Communicator::~Communicator() { MPI_Comm_free(&node_); }
+Communicator::Communicator(const Communicator& of, int first, int count) {
+  if (count == 1) {
+    ranks_ = MPI_COMM_SELF;
+    return;
+  }
+  MPI_Group all = MPI_GROUP_NULL;
+  MPI_Group some = MPI_GROUP_NULL;
+  int ranks[1][3] = {{first, first + count - 1, 1}};
+  MPI_Comm_group(of.get(), &all);
+  MPI_Group_range_incl(all, 1, ranks, &some);
+  // The first rank tells apart those that are made at the same time.
+  MPI_Comm_create_group(of.get(), some, first, &ranks_);
+  MPI_Group_free(&some);
+  MPI_Group_free(&all);
+  MPI_Comm_rank(get(), &rank_);
+  MPI_Comm_size(get(), &size_);
+}
+
+Communicator::~Communicator() {
+  if (node_ != MPI_COMM_NULL) MPI_Comm_free(&node_);
+  if (ranks_ != MPI_COMM_WORLD && ranks_ != MPI_COMM_SELF) MPI_Comm_free(&ranks_);
+}
 
 void Communicator::barrier() const { MPI_Barrier(get()); }
 
@@ -70,13 +91,6 @@ void Communicator::broadcast(std::string& text) const {
   broadcast(&length, sizeof length);
   text.resize(static_cast<std::size_t>(length));
   broadcast(text.data(), length);
-}
-
-void Communicator::broadcast(std::vector<float>& values) const {
-  auto length = static_cast<std::int64_t>(values.size());
-  broadcast(&length, sizeof length);
-  values.resize(static_cast<std::size_t>(length));
-  broadcast(values.data(), length * static_cast<std::int64_t>(sizeof(float)));
 }
 
 std::vector<std::string> Communicator::gather(const std::string& text) const {

@@ -6,6 +6,7 @@
 
 #include <cstdint>
 #include <string>
+#include <type_traits>
 #include <vector>
 
 namespace fusedconv::app {
@@ -26,10 +27,14 @@ class MpiSession {
   int thread_support_ = MPI_THREAD_SINGLE;
 };
 
-/// All ranks of the job.
+/// All ranks, or some of them.
 class Communicator {
  public:
+  /// All ranks. Called by all of them.
   Communicator();
+  /// Ranks [first, first + count) of another communicator. Called by these ranks alone, which need
+  /// not wait for others.
+  Communicator(const Communicator& of, int first, int count);
   Communicator(const Communicator&) = delete;
   Communicator& operator=(const Communicator&) = delete;
   ~Communicator();
@@ -40,7 +45,7 @@ class Communicator {
   int ranks_on_node() const { return ranks_on_node_; }
   /// The rank that speaks, and reads what all need.
   bool is_root() const { return rank_ == 0; }
-  MPI_Comm get() const { return MPI_COMM_WORLD; }
+  MPI_Comm get() const { return ranks_; }
 
   void barrier() const;
   std::int64_t minimum(std::int64_t value) const;
@@ -52,12 +57,20 @@ class Communicator {
   /// Gives all ranks what rank 0 has.
   void broadcast(void* bytes, std::int64_t count) const;
   void broadcast(std::string& text) const;
-  void broadcast(std::vector<float>& values) const;
+  template <class Value>
+  void broadcast(std::vector<Value>& values) const {
+    static_assert(std::is_trivially_copyable_v<Value>);
+    auto length = static_cast<std::int64_t>(values.size());
+    broadcast(&length, sizeof length);
+    values.resize(static_cast<std::size_t>(length));
+    broadcast(values.data(), length * static_cast<std::int64_t>(sizeof(Value)));
+  }
 
   /// The texts of all ranks, in their order, on rank 0; nothing elsewhere.
   std::vector<std::string> gather(const std::string& text) const;
 
  private:
+  MPI_Comm ranks_ = MPI_COMM_WORLD;
   int rank_ = 0;
   int size_ = 1;
   int rank_on_node_ = 0;
