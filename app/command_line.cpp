@@ -5,7 +5,9 @@
 #include <mpi.h>
 
 #include <CLI/CLI.hpp>
+#include <fusedconv/error.hpp>
 #include <fusedconv/options.hpp>
+#include <utility>
 #include <vector>
 
 #include "backend.hpp"
@@ -51,14 +53,16 @@ std::vector<std::string> precision_choices() {
   return {std::string(to_string(Precision::fp32)), std::string(to_string(Precision::tf32))};
 }
 
-}  // namespace
-
-std::string default_output(const std::string& input) {
-  const std::string suffix = ".h5";
-  const std::string stem =
-      input.ends_with(suffix) ? input.substr(0, input.size() - suffix.size()) : input;
-  return stem + "_output" + suffix;
+/// "KEY=VALUE"
+std::pair<std::string, std::string> hint(const std::string& text) {
+  const std::size_t equals = text.find('=');
+  if (equals == 0 || equals >= text.size() - 1) {
+    throw CLI::ValidationError("--hdf5-hint", "expected KEY=VALUE, found " + text);
+  }
+  return {text.substr(0, equals), text.substr(equals + 1)};
 }
+
+}  // namespace
 
 std::variant<CommandLine, EarlyExit> parse_command_line(int argc, const char* const* argv) {
   CommandLine line;
@@ -68,18 +72,27 @@ std::variant<CommandLine, EarlyExit> parse_command_line(int argc, const char* co
       "Runs as it is or under mpirun; ranks share the images.",
       name);
   app.footer(
-      "Exit codes: 0 done, 1 failed while running, 2 bad input or usage, 3 verification failed.");
+      "Exit codes: 0 done, 1 failed while running, 2 bad input or usage, 3 verification failed,\n"
+      "4 interrupted by SIGTERM, SIGINT or SIGUSR1 and to be run again with --resume.");
   app.set_version_flag("--version", version_text(), "Print versions and backends, and exit");
 
-  app.add_option("INPUT", line.input, "File with the dataset input (N, Cin, H, W)")->required();
-  app.add_option(
-         "-o,--output", line.output,
-         "File to write; appears under this name only when whole [INPUT with _output.h5 for "
-         ".h5]")
-      ->type_name("FILE");
+  app.add_option("INPUT", line.inputs,
+                 "File with the dataset input (N, Cin, H, W), or several; a name with *, ? or [ "
+                 "that is no file stands for those that match")
+      ->required();
+  CLI::Option* const output =
+      app.add_option(
+             "-o,--output", line.output,
+             "File to write; appears under this name only when whole [INPUT with _output.h5 "
+             "for .h5]")
+          ->type_name("FILE");
+  app.add_option("--output-dir", line.output_directory,
+                 "Directory to write the outputs of several inputs to, each under its default name")
+      ->type_name("DIRECTORY")
+      ->excludes(output);
   app.add_option("--parameters", line.parameters,
                  "File with conv.weight and the other parameters; its attributes win over those of "
-                 "INPUT [INPUT]")
+                 "INPUT [each INPUT]")
       ->type_name("FILE");
   line.backend = "auto";
   app.add_option("--backend", line.backend,
@@ -99,7 +112,8 @@ std::variant<CommandLine, EarlyExit> parse_command_line(int argc, const char* co
       ->check(CLI::IsMember(precision_choices()));
   CLI::Option* const verify =
       app.add_option("--verify", line.reference,
-                     "Compare with the dataset output of this file; the output is kept whatever "
+                     "Compare with the dataset output of this file, or with several inputs of the "
+                     "file of the output's name in this directory; the output is kept whatever "
                      "comes of it")
           ->type_name("FILE");
   app.add_option("--tolerance", line.tolerance,
@@ -136,6 +150,28 @@ std::variant<CommandLine, EarlyExit> parse_command_line(int argc, const char* co
          "[60]")
       ->type_name("SECONDS")
       ->check(CLI::PositiveNumber);
+  app.add_flag("--resume", line.resume,
+               "Go on with what an interrupted run has left in NAME.part; begin where there is "
+               "nothing");
+  std::string output_type = to_string(line.storage.type);
+  app.add_option("--output-type", output_type, "How values are stored [float32]")
+      ->type_name("TYPE")
+      ->check(CLI::IsMember(hdf5::element_type_names()));
+  std::vector<std::string> compression;
+  app.add_option("--compress", compression,
+                 "Compress the output with gzip (0 to 9) or zstd (1 to 22) when it is whole [not]")
+      ->type_name("FILTER LEVEL")
+      ->expected(2);
+  app.add_option("--hdf5-alignment", line.storage.alignment,
+                 "The output's data begins at a multiple of so many bytes [1]")
+      ->type_name("BYTES")
+      ->transform(CLI::AsSizeValue(false))
+      ->check(CLI::PositiveNumber);
+  std::vector<std::string> hints;
+  app.add_option("--hdf5-hint", hints, "Hint to MPI-IO, as often as there are hints")
+      ->type_name("KEY=VALUE")
+      ->expected(1)
+      ->multi_option_policy(CLI::MultiOptionPolicy::TakeAll);
   app.add_flag("--dry-run", line.dry_run,
                "Check the input, print shapes, partition, algorithm and memory, and stop")
       ->excludes(report);
@@ -144,6 +180,11 @@ std::variant<CommandLine, EarlyExit> parse_command_line(int argc, const char* co
   try {
     app.parse(argc, argv);
     line.backend = resolve_backend(line.backend);
+    line.storage.type = hdf5::element_type_from_string(output_type);
+    for (const std::string& text : hints) line.hints.push_back(hint(text));
+    if (!compression.empty()) {
+      line.compression = hdf5::compression_from_string(compression[0], compression[1]);
+    }
   } catch (const CLI::CallForHelp&) {
     return EarlyExit{done, app.help()};
   } catch (const CLI::CallForVersion& version_asked) {
@@ -151,8 +192,9 @@ std::variant<CommandLine, EarlyExit> parse_command_line(int argc, const char* co
   } catch (const CLI::ParseError& error) {
     return EarlyExit{bad_input_or_usage, std::string(name) + ": " + error.what() +
                                              "\nRun with --help for more information.\n"};
+  } catch (const InvalidArgument& error) {
+    return EarlyExit{bad_input_or_usage, std::string(name) + ": " + error.what() + "\n"};
   }
-  if (line.output.empty()) line.output = default_output(line.input);
   return line;
 }
 

@@ -5,20 +5,28 @@
 #include <cstdint>
 #include <string>
 #include <variant>
+#include <vector>
 
 #include "exit_code.hpp"
+#include "hdf5/compression.hpp"
+#include "hdf5/file_access.hpp"
+#include "hdf5/output_file.hpp"
 
 namespace fusedconv::app {
 
 /// What the user asked for.
 struct CommandLine {
-  std::string input;
-  std::string output;       ///< never empty: default_output() where none was given
-  std::string parameters;   ///< empty: the input
-  std::string backend;      ///< a name in backend_names()
-  std::string algorithm;    ///< a name that algorithm_from_string() knows
-  std::string precision;    ///< a name that precision_from_string() knows
-  std::string reference;    ///< empty: nothing to verify
+  std::vector<std::string> inputs;  ///< at least one; files or patterns
+  std::string output;            ///< empty: default_output() of the input, or in output_directory
+  std::string output_directory;  ///< empty where there is one input
+  std::string parameters;        ///< empty: each input its own
+  std::string backend;           ///< a name in backend_names()
+  std::string algorithm;         ///< a name that algorithm_from_string() knows
+  std::string precision;         ///< a name that precision_from_string() knows
+  hdf5::Storage storage;         ///< of outputs
+  hdf5::Compression compression;
+  hdf5::Hints hints;        ///< to MPI-IO
+  std::string reference;    ///< empty: nothing to verify; with several inputs a directory
   double tolerance = 1e-5;  ///< largest relative L2 error that passes
   std::string report;       ///< empty: no JSON
   std::int64_t chunk = 0;   ///< images of a piece; 0: as memory allows
@@ -26,6 +34,7 @@ struct CommandLine {
   std::int64_t device_memory = 0;  ///< bytes of device memory a rank may take; 0: likewise
   std::int64_t repeat = 1;         ///< computations of each piece
   double log_interval = 60;  ///< seconds between two lines of progress where there is no terminal
+  bool resume = false;       ///< whether to go on with unfinished outputs
   bool dry_run = false;
   bool quiet = false;
 };
@@ -38,9 +47,6 @@ struct EarlyExit {
 
 /// Parses without printing, the same on every rank.
 std::variant<CommandLine, EarlyExit> parse_command_line(int argc, const char* const* argv);
-
-/// "x.h5" -> "x_output.h5"; a name that does not end in ".h5" gets "_output.h5" appended.
-std::string default_output(const std::string& input);
 
 }  // namespace fusedconv::app
 

@@ -9,6 +9,7 @@ enum ExitCode : int {
   failed_while_running = 1,
   bad_input_or_usage = 2,
   verification_failed = 3,
+  interrupted = 4,
 };
 
 }  // namespace fusedconv::app

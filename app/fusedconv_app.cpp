@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #include <Kokkos_Core.hpp>
+#include <cstdlib>
 #include <exception>
 #include <fusedconv/error.hpp>
 #include <iostream>
@@ -7,12 +8,15 @@
 #include <string>
 #include <type_traits>
 #include <variant>
+#include <vector>
 
 #include "command_line.hpp"
 #include "communicator.hpp"
 #include "device.hpp"
 #include "exit_code.hpp"
+#include "file_state.hpp"
 #include "input.hpp"
+#include "interruption.hpp"
 #include "job.hpp"
 #include "passive_waiting.hpp"
 #include "report.hpp"
@@ -25,15 +29,16 @@ void say(const std::string& sentence) {
   std::cerr << "fusedconv_app: " + sentence + "\n" << std::flush;
 }
 
-/// What is thrown while a rank runs: told, and the end of all ranks.
-app::ExitCode fail(const app::Communicator& communicator, const std::string& sentence) {
+/// What is thrown while a rank runs: told, and the end of all ranks. HDF5 does not survive closing
+/// a file that it could not write to, so nothing is closed; what is complete is on disk.
+[[noreturn]] void fail(const app::Communicator& communicator, const std::string& sentence) {
   if (communicator.size() == 1) {
     say(sentence);
   } else {
     say("rank " + std::to_string(communicator.rank()) + ": " + sentence);
     MPI_Abort(communicator.get(), app::failed_while_running);
   }
-  return app::failed_while_running;
+  std::_Exit(app::failed_while_running);
 }
 
 /// Local ranks take the GPUs of a node in turn.
@@ -69,39 +74,85 @@ std::string with_free_memory(const fusedconv::OutOfMemory& error, const std::str
   return sentence;
 }
 
+/// Tells what came of some jobs.
 app::ExitCode conclude(const app::CommandLine& line, const app::Communicator& communicator,
-                       const app::JobReport& report) {
+                       const std::vector<app::JobReport>& reports) {
   app::ExitCode code = app::done;
   if (communicator.is_root()) {
-    if (!line.quiet) app::print_report(std::cout, report);
-    if (!line.report.empty()) app::write_report(line.report, report);
-    if (report.deviation && !report.deviation->passes(line.tolerance)) {
-      code = app::verification_failed;
-      say(app::verification_failure(report));
+    if (!line.report.empty()) app::write_report(line.report, reports);
+    for (const app::JobReport& report : reports) {
+      for (const std::string& sentence : app::verification_failures(report)) {
+        code = app::verification_failed;
+        say(sentence);
+      }
     }
   }
   communicator.broadcast(&code, sizeof code);
   return code;
 }
 
-app::ExitCode run_job(const app::CommandLine& line, const fusedconv::app::hdf5::LayerFile& layer,
-                      const app::Communicator& communicator) {
-  app::Job job(line, layer, communicator);
+app::ExitCode tell_of_interruption(const app::Communicator& communicator, const app::Job& job,
+                                   int signal) {
+  if (communicator.is_root()) {
+    say("interrupted by " + app::signal_name(signal) + ": " +
+        std::to_string(job.complete_images()) + " of " + std::to_string(job.report().shape.batch) +
+        " images are complete; run again with --resume to go on");
+  }
+  return app::interrupted;
+}
+
+/// A failure after which what is complete can be gone on with.
+[[noreturn]] void fail_resumably(const app::Communicator& communicator, app::Job& job,
+                                 const std::string& sentence) {
+  fail(communicator,
+       job.keep_what_is_complete() ? sentence + "; run again with --resume to go on" : sentence);
+}
+
+/// \param reports gets one more
+app::ExitCode run_job(const app::CommandLine& line, const app::JobInput& input,
+                      const app::Communicator& communicator, std::vector<app::JobReport>& reports) {
+  app::Job job(line, input, communicator);
+  if (job.splits_images() && input.files.size() > 1) {
+    // Ranks share every file then, one after the other.
+    for (const app::InputFile& file : input.files) {
+      app::JobInput one{input.layer, {file}};
+      one.layer.shape.batch = file.images;
+      const app::ExitCode code = run_job(line, one, communicator, reports);
+      if (code != app::done) return code;
+    }
+    return app::done;
+  }
+  const bool speaks = communicator.is_root() && !line.quiet;
+  if (speaks && line.resume) say(job.resumption_text());
   if (line.dry_run) {
-    if (communicator.is_root() && !line.quiet) app::print_plan(std::cout, job.report());
+    if (speaks) app::print_plan(std::cout, job.report());
     return app::done;
   }
   // Nothing below may be unwound past the job while other ranks run on.
   try {
-    job.run();
-    return conclude(line, communicator, job.report());
+    if (const int signal = job.run()) return tell_of_interruption(communicator, job, signal);
+    if (speaks) app::print_report(std::cout, job.report());
+    reports.push_back(job.report());
+    return app::done;
   } catch (const fusedconv::OutOfMemory& error) {
-    job.discard_output();
-    return fail(communicator, with_free_memory(error, line.backend));
+    fail_resumably(communicator, job, with_free_memory(error, line.backend));
+  } catch (const app::FileChanged& error) {
+    // What is complete is of an input that there is no more.
+    job.keep_what_is_complete();
+    fail(communicator, error.what());
   } catch (const std::exception& error) {
-    job.discard_output();
-    return fail(communicator, error.what());
+    fail_resumably(communicator, job, error.what());
   }
+}
+
+app::ExitCode run_jobs(const app::CommandLine& line, const std::vector<app::JobInput>& inputs,
+                       const app::Communicator& communicator) {
+  std::vector<app::JobReport> reports;
+  for (const app::JobInput& input : inputs) {
+    const app::ExitCode code = run_job(line, input, communicator, reports);
+    if (code != app::done) return code;
+  }
+  return line.dry_run ? app::done : conclude(line, communicator, reports);
 }
 
 app::ExitCode run(int argc, char** argv, const app::Communicator& communicator) {
@@ -112,27 +163,31 @@ app::ExitCode run(int argc, char** argv, const app::Communicator& communicator) 
   }
   const auto& line = std::get<app::CommandLine>(parsed);
 
-  const auto input = app::read_input(line, communicator);
-  if (const auto* rejection = std::get_if<app::Rejection>(&input)) {
+  const auto inputs = app::read_inputs(line, communicator);
+  if (const auto* rejection = std::get_if<app::Rejection>(&inputs)) {
     if (communicator.is_root()) say(rejection->sentence);
     return rejection->code;
   }
-  const auto& layer = std::get<app::hdf5::LayerFile>(input);
+  const auto& jobs = std::get<std::vector<app::JobInput>>(inputs);
 
   try {
     const Kokkos::ScopeGuard kokkos(kokkos_settings(line, communicator));
     warn_of_shared_gpus(line, communicator);
-    return run_job(line, layer, communicator);
+    return run_jobs(line, jobs, communicator);
   } catch (const fusedconv::InvalidArgument& error) {
     // Thrown before anything runs, by every rank for the same reason.
-    if (communicator.is_root()) say(line.input + ": " + error.what());
+    if (communicator.is_root()) say(jobs.front().files.front().name + ": " + error.what());
+    return app::bad_input_or_usage;
+  } catch (const app::OutputRefused& error) {
+    // Likewise.
+    if (communicator.is_root()) say(error.what());
     return app::bad_input_or_usage;
   } catch (const fusedconv::OutOfMemory& error) {
     // Likewise.
     if (communicator.is_root()) say(with_free_memory(error, line.backend));
     return app::failed_while_running;
   } catch (const std::exception& error) {
-    return fail(communicator, error.what());
+    fail(communicator, error.what());
   }
 }
 
@@ -141,6 +196,7 @@ app::ExitCode run(int argc, char** argv, const app::Communicator& communicator) 
 int main(int argc, char** argv) {
   app::wait_passively(argv);
   const app::MpiSession mpi(argc, argv);
+  app::handle_signals();
   const app::Communicator communicator;
   if (!mpi.threads_may_take_turns()) {
     if (communicator.is_root()) {

@@ -3,72 +3,82 @@
 
 #include <exception>
 #include <filesystem>
-#include <system_error>
+#include <nlohmann/json.hpp>
 #include <type_traits>
-#include <vector>
+#include <utility>
 
 #include "hdf5/checked_open.hpp"
-#include "hdf5/output_file.hpp"
+#include "input_files.hpp"
 #include "verify.hpp"
+#include "written_files.hpp"
 
 namespace fusedconv::app {
+
+NLOHMANN_DEFINE_TYPE_NON_INTRUSIVE(FileState, bytes, modified)
+NLOHMANN_DEFINE_TYPE_NON_INTRUSIVE(InputFile, name, output, reference, state, images, element_bytes)
 
 namespace {
 
 namespace fs = std::filesystem;
+using nlohmann::json;
 
-/// Through links of either kind, and whether or not the files exist yet.
-bool same_file(const std::string& one, const std::string& other) {
-  std::error_code no_such_file;
-  return fs::equivalent(one, other, no_such_file) ||
-         fs::weakly_canonical(one) == fs::weakly_canonical(other);
+/// The names alone.
+std::vector<InputFile> files_of(const CommandLine& line) {
+  const std::vector<std::string> inputs = expand_inputs(line.inputs);
+  if (inputs.size() > 1 && line.output_directory.empty()) {
+    throw hdf5::InvalidFile(inputs[1], "input", "--output-dir with several inputs",
+                            std::to_string(inputs.size()) + " inputs without it");
+  }
+  std::vector<InputFile> files;
+  for (const std::string& input : inputs) files.emplace_back().name = input;
+  if (line.output_directory.empty()) {
+    files.front().output = line.output.empty() ? default_output(inputs.front()) : line.output;
+    files.front().reference = line.reference;
+    return files;
+  }
+  const std::vector<std::string> outputs = outputs_in(line.output_directory, inputs);
+  for (std::size_t file = 0; file < files.size(); ++file) {
+    files[file].output = outputs[file];
+    // The references of several outputs have the outputs' names, in a directory.
+    if (line.reference.empty()) continue;
+    files[file].reference = fs::is_directory(line.reference)
+                                ? fs::path(line.reference) / fs::path(outputs[file]).filename()
+                                : fs::path(line.reference);
+  }
+  if (files.size() > 1 && !line.reference.empty() && !fs::is_directory(line.reference)) {
+    throw hdf5::InvalidFile(line.reference, "reference",
+                            "a directory where there are several inputs", "no directory");
+  }
+  return files;
 }
 
-void require_other_file(const std::string& written, const std::string& used,
-                        const std::string& what) {
-  if (!used.empty() && same_file(written, used)) {
-    throw hdf5::InvalidFile(written, "file to write", "another file than " + what, "the same file");
-  }
+bool have_equal_layers(const hdf5::LayerFile& one, const hdf5::LayerFile& other) {
+  return one.shape.with_batch(1) == other.shape.with_batch(1) && one.parameters == other.parameters;
 }
 
-void require_writable_place(const std::string& written) {
-  const fs::path directory = fs::absolute(written).parent_path();
-  if (!fs::is_directory(directory)) {
-    throw hdf5::InvalidFile(written, "file to write", "an existing directory to write to",
-                            "no directory " + directory.string());
+std::vector<JobInput> read_and_check(const CommandLine& line) {
+  std::vector<InputFile> files = files_of(line);
+  std::vector<JobInput> jobs;
+  for (InputFile& file : files) {
+    hdf5::LayerFile layer = hdf5::read_layer_file(file.name, line.parameters);
+    if (!file.reference.empty()) check_reference(file.reference, layer.shape);
+    file.state = file_state(file.name);
+    file.images = layer.shape.batch;
+    file.element_bytes = layer.input_element_bytes;
+    if (!jobs.empty() && have_equal_layers(jobs.back().layer, layer)) {
+      jobs.back().layer.shape.batch += layer.shape.batch;
+    } else {
+      jobs.push_back({std::move(layer), {}});
+    }
+    jobs.back().files.push_back(file);
   }
-  if (fs::is_directory(written)) {
-    throw hdf5::InvalidFile(written, "file to write", "the name of a file", "a directory");
-  }
-}
-
-/// No file that the job reads may be one that it writes.
-void check_written_files(const CommandLine& line) {
-  std::vector<std::string> written{line.output, hdf5::unfinished_name(line.output)};
-  if (!line.report.empty()) {
-    require_other_file(line.report, line.output, "the output");
-    require_other_file(line.report, hdf5::unfinished_name(line.output), "the unfinished output");
-    written.push_back(line.report);
-  }
-  for (const std::string& name : written) {
-    require_other_file(name, line.input, "the input");
-    require_other_file(name, line.parameters, "the parameters");
-    require_other_file(name, line.reference, "the reference");
-    require_writable_place(name);
-  }
-}
-
-hdf5::LayerFile read_and_check(const CommandLine& line) {
-  hdf5::LayerFile layer = hdf5::read_layer_file(line.input, line.parameters);
-  if (!line.reference.empty()) check_reference(line.reference, layer.shape);
-  check_written_files(line);
-  return layer;
+  check_written_files(line, files);
+  return jobs;
 }
 
 void broadcast(const Communicator& communicator, hdf5::LayerFile& layer) {
   static_assert(std::is_trivially_copyable_v<Shape>);
   communicator.broadcast(&layer.shape, sizeof layer.shape);
-  communicator.broadcast(&layer.input_element_bytes, sizeof layer.input_element_bytes);
   communicator.broadcast(layer.parameters.conv_weight);
   communicator.broadcast(layer.parameters.conv_bias);
   communicator.broadcast(layer.parameters.bias);
@@ -77,15 +87,28 @@ void broadcast(const Communicator& communicator, hdf5::LayerFile& layer) {
   communicator.broadcast(layer.parameters.group_norm_bias);
 }
 
+void broadcast(const Communicator& communicator, std::vector<JobInput>& jobs) {
+  auto count = static_cast<std::int64_t>(jobs.size());
+  communicator.broadcast(&count, sizeof count);
+  jobs.resize(static_cast<std::size_t>(count));
+  for (JobInput& job : jobs) {
+    broadcast(communicator, job.layer);
+    // File names need not be UTF-8, which JSON's binary forms do not mind.
+    std::vector<std::uint8_t> files = json::to_cbor(job.files);
+    communicator.broadcast(files);
+    job.files = json::from_cbor(files).get<std::vector<InputFile>>();
+  }
+}
+
 }  // namespace
 
-std::variant<hdf5::LayerFile, Rejection> read_input(const CommandLine& line,
-                                                    const Communicator& communicator) {
-  hdf5::LayerFile layer;
+std::variant<std::vector<JobInput>, Rejection> read_inputs(const CommandLine& line,
+                                                           const Communicator& communicator) {
+  std::vector<JobInput> jobs;
   Rejection rejection{done, ""};
   if (communicator.is_root()) {
     try {
-      layer = read_and_check(line);
+      jobs = read_and_check(line);
     } catch (const hdf5::InvalidFile& error) {
       rejection = {bad_input_or_usage, error.what()};
     } catch (const std::exception& error) {
@@ -95,8 +118,8 @@ std::variant<hdf5::LayerFile, Rejection> read_input(const CommandLine& line,
   communicator.broadcast(&rejection.code, sizeof rejection.code);
   communicator.broadcast(rejection.sentence);
   if (rejection.code != done) return rejection;
-  broadcast(communicator, layer);
-  return layer;
+  broadcast(communicator, jobs);
+  return jobs;
 }
 
 }  // namespace fusedconv::app

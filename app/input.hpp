@@ -5,10 +5,12 @@
 #include <cstdint>
 #include <string>
 #include <variant>
+#include <vector>
 
 #include "command_line.hpp"
 #include "communicator.hpp"
 #include "exit_code.hpp"
+#include "file_state.hpp"
 #include "hdf5/layer_file.hpp"
 
 namespace fusedconv::app {
@@ -19,10 +21,28 @@ struct Rejection {
   std::string sentence;
 };
 
-/// Rank 0 reads and checks all files that a job names, alone and without MPI-IO, and tells the
-/// others: every rank returns the same, so that a bad input ends all of them in good order.
-std::variant<hdf5::LayerFile, Rejection> read_input(const CommandLine& line,
-                                                    const Communicator& communicator);
+/// A file to compute.
+struct InputFile {
+  std::string name;
+  std::string output;
+  std::string reference;  ///< empty: nothing to verify
+  FileState state;
+  std::int64_t images = 0;
+  std::int64_t element_bytes = 0;  ///< of an element of `input` as it is stored
+};
+
+/// Files of one layer, whose images differ in number alone.
+struct JobInput {
+  hdf5::LayerFile layer;  ///< `shape.batch` is the number of images of all files
+  std::vector<InputFile> files;
+};
+
+/// Rank 0 reads and checks all files that a command line names, alone and without MPI-IO, and tells
+/// the others: every rank returns the same, so that a bad input ends all of them in good order,
+/// before anything is computed.
+/// \return the files in their order, neighbours with equal layers together
+std::variant<std::vector<JobInput>, Rejection> read_inputs(const CommandLine& line,
+                                                           const Communicator& communicator);
 
 }  // namespace fusedconv::app
 

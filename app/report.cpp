@@ -32,19 +32,24 @@ namespace {
 
 using nlohmann::json;
 
-std::int64_t output_bytes(const JobReport& report) {
-  return report.shape.output_size() * static_cast<std::int64_t>(sizeof(float));
+/// Of what was computed.
+Shape computed_shape(const JobReport& report) {
+  return report.shape.with_batch(report.computed_images);
+}
+
+std::int64_t output_bytes(const JobReport& report, const FileReport& file) {
+  return report.shape.with_batch(file.images).output_size() * report.output_element_bytes;
 }
 
 /// 0 where nothing was timed.
 double rate(double amount, double seconds) { return seconds > 0 ? amount / seconds : 0; }
 
 double images_per_second(const JobReport& report) {
-  return rate(static_cast<double>(report.shape.batch), report.total_seconds);
+  return rate(static_cast<double>(report.computed_images), report.total_seconds);
 }
 
 double gflops(const JobReport& report) {
-  return rate(report.shape.flops(), report.seconds.compute) * 1e-9;
+  return rate(computed_shape(report).flops(), report.seconds.compute) * 1e-9;
 }
 
 double gigabytes_per_second(std::int64_t bytes, double seconds) {
@@ -89,8 +94,10 @@ std::string piece_text(const JobReport& report) {
 }
 
 void print_heading(std::ostream& out, const JobReport& report) {
-  out << "fusedconv_app " << version << " (" << commit << ")\n"
-      << "input      " << report.input << " (" << bytes_text(report.input_file_bytes) << ")\n";
+  out << "fusedconv_app " << version << " (" << commit << ")\n";
+  for (const FileReport& file : report.files) {
+    out << "input      " << file.input << " (" << bytes_text(file.input_file_bytes) << ")\n";
+  }
   if (!report.parameters.empty()) out << "parameters " << report.parameters << '\n';
   out << "shape      " << to_string(report.shape) << '\n'
       << "backend    " << report.backend << ", " << report.precision << '\n'
@@ -126,18 +133,44 @@ std::string deviation_text(const Deviation& deviation) {
   return text;
 }
 
+void print_outputs(std::ostream& out, const JobReport& report) {
+  for (const FileReport& file : report.files) {
+    if (file.deviation) {
+      out << "verify     " << (file.deviation->passes(report.tolerance) ? "passed" : "FAILED")
+          << format(" (tolerance %g): ", report.tolerance) << deviation_text(*file.deviation)
+          << '\n';
+    }
+    out << "output     " << file.output << " (" << bytes_text(output_bytes(report, file)) << ")\n";
+  }
+  out << std::flush;
+}
+
+json json_of(const FileReport& file, const JobReport& report) {
+  json document{{"input", file.input},
+                {"input_file_bytes", file.input_file_bytes},
+                {"parameters", report.parameters.empty() ? file.input : report.parameters},
+                {"output", file.output}};
+  if (file.deviation) {
+    document["verification"] = {{"reference", file.reference},
+                                {"relative_l2", file.deviation->relative_l2},
+                                {"maximum", file.deviation->maximum},
+                                {"at", file.deviation->at},
+                                {"unlike_nonfinite", file.deviation->unlike_nonfinite},
+                                {"tolerance", report.tolerance},
+                                {"passed", file.deviation->passes(report.tolerance)}};
+  }
+  return document;
+}
+
 json json_of(const JobReport& report) {
   json seconds = report.seconds;
   seconds["total"] = report.total_seconds;
   json document{{"version", version},
                 {"commit", commit},
-                {"input", report.input},
-                {"input_file_bytes", report.input_file_bytes},
-                {"parameters", report.parameters.empty() ? report.input : report.parameters},
-                {"output", report.output},
                 {"shape", shape_json(report.shape)},
                 {"backend", report.backend},
                 {"precision", report.precision},
+                {"computed_images", report.computed_images},
                 {"algorithm", report.algorithm},
                 {"plan", report.plan},
                 {"chunk", report.cut.images},
@@ -155,14 +188,14 @@ json json_of(const JobReport& report) {
                 {"gflops", gflops(report)},
                 {"read_gbs", gigabytes_per_second(report.read_bytes, report.seconds.read)},
                 {"write_gbs", gigabytes_per_second(report.written_bytes, report.seconds.write)}};
-  if (report.deviation) {
-    document["verification"] = {{"reference", report.reference},
-                                {"relative_l2", report.deviation->relative_l2},
-                                {"maximum", report.deviation->maximum},
-                                {"at", report.deviation->at},
-                                {"unlike_nonfinite", report.deviation->unlike_nonfinite},
-                                {"tolerance", report.tolerance},
-                                {"passed", report.deviation->passes(report.tolerance)}};
+  if (report.files.size() == 1) {
+    document.update(json_of(report.files.front(), report));
+    return document;
+  }
+  for (const FileReport& file : report.files) {
+    json entry = json_of(file, report);
+    entry["images"] = file.images;
+    document["files"].push_back(entry);
   }
   return document;
 }
@@ -201,8 +234,8 @@ void print_plan(std::ostream& out, const JobReport& report) {
         << bytes_text(report.memory_limit.device) << " allowed, "
         << bytes_text(report.free_memory.device) << " free\n";
   }
-  out << "output     " << report.output << " (" << bytes_text(output_bytes(report)) << ")\n"
-      << "dry run: nothing was computed or written" << std::endl;
+  print_outputs(out, report);
+  out << "dry run: nothing was computed or written" << std::endl;
 }
 
 void print_report(std::ostream& out, const JobReport& report) {
@@ -211,8 +244,9 @@ void print_report(std::ostream& out, const JobReport& report) {
   print_seconds(out, "read", seconds.read,
                 format("%.2f GB/s", gigabytes_per_second(report.read_bytes, seconds.read)));
   if (seconds.transfer > 0) {
-    const std::int64_t bytes = (report.shape.input_size() + report.shape.output_size()) *
-                               static_cast<std::int64_t>(sizeof(float));
+    const Shape shape = computed_shape(report);
+    const std::int64_t bytes =
+        (shape.input_size() + shape.output_size()) * static_cast<std::int64_t>(sizeof(float));
     print_seconds(out, "transfer", seconds.transfer,
                   format("%.2f GB/s", gigabytes_per_second(bytes, seconds.transfer)));
   }
@@ -235,23 +269,29 @@ void print_report(std::ostream& out, const JobReport& report) {
     out << "memory     " << bytes_text(peak) << " of a rank resident at most, "
         << bytes_text(report.memory.host) << " of them for pieces\n";
   }
-  if (report.deviation) {
-    out << "verify     " << (report.deviation->passes(report.tolerance) ? "passed" : "FAILED")
-        << format(" (tolerance %g): ", report.tolerance) << deviation_text(*report.deviation)
-        << '\n';
+  print_outputs(out, report);
+}
+
+std::vector<std::string> verification_failures(const JobReport& report) {
+  std::vector<std::string> sentences;
+  for (const FileReport& file : report.files) {
+    if (!file.deviation || file.deviation->passes(report.tolerance)) continue;
+    sentences.push_back(file.output + ": output: expected a relative L2 error to " +
+                        file.reference + format(" of at most %g, found ", report.tolerance) +
+                        deviation_text(*file.deviation));
   }
-  out << "output     " << report.output << " (" << bytes_text(output_bytes(report)) << ")"
-      << std::endl;
+  return sentences;
 }
 
-std::string verification_failure(const JobReport& report) {
-  return report.output + ": output: expected a relative L2 error to " + report.reference +
-         format(" of at most %g, found ", report.tolerance) + deviation_text(*report.deviation);
-}
-
-void write_report(const std::string& path, const JobReport& report) {
+void write_report(const std::string& path, const std::vector<JobReport>& reports) {
+  json document;
+  if (reports.size() == 1 && reports.front().files.size() == 1) {
+    document = json_of(reports.front());
+  } else {
+    for (const JobReport& report : reports) document["jobs"].push_back(json_of(report));
+  }
   std::ofstream file(path);
-  file << json_of(report).dump(2, ' ', false, json::error_handler_t::replace) << std::endl;
+  file << document.dump(2, ' ', false, json::error_handler_t::replace) << std::endl;
   if (!file) throw std::runtime_error(path + ": could not write the report");
 }
 

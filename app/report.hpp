@@ -39,13 +39,24 @@ struct RankReport {
   Seconds seconds;
 };
 
-struct JobReport {
+/// One input with its output.
+struct FileReport {
   std::string input;
   std::int64_t input_file_bytes = 0;
-  std::int64_t input_element_bytes = 0;
-  std::string parameters;
+  std::int64_t images = 0;
   std::string output;
-  Shape shape;
+  std::string reference;  ///< empty: nothing to verify
+  std::optional<Deviation> deviation;
+};
+
+/// Files of one layer.
+struct JobReport {
+  std::vector<FileReport> files;         ///< at least one
+  std::int64_t input_element_bytes = 0;  ///< of the first file
+  std::int64_t output_element_bytes = 0;
+  std::string parameters;
+  Shape shape;                       ///< `batch` is the number of images of all files
+  std::int64_t computed_images = 0;  ///< less than that where some were complete before
   std::string backend;
   std::string precision;
   std::string algorithm;
@@ -62,8 +73,6 @@ struct JobReport {
   double total_seconds = 0;
   std::string start_time;  ///< ISO 8601
   std::string end_time;
-  std::optional<Deviation> deviation;
-  std::string reference;
   double tolerance = 0;
 };
 
@@ -79,12 +88,12 @@ void print_plan(std::ostream& out, const JobReport& report);
 /// What was done, and how fast.
 void print_report(std::ostream& out, const JobReport& report);
 
-/// A sentence for an output that is too far from its reference.
-std::string verification_failure(const JobReport& report);
+/// A sentence for each output that is too far from its reference.
+std::vector<std::string> verification_failures(const JobReport& report);
 
-/// What was done, and how fast, as JSON.
+/// What was done, and how fast, as JSON: one job of one file by itself, else {"jobs": [...]}.
 /// \throws std::runtime_error if the file cannot be written
-void write_report(const std::string& path, const JobReport& report);
+void write_report(const std::string& path, const std::vector<JobReport>& reports);
 
 /// The time now, in UTC: "2025-01-31T23:59:59Z".
 std::string time_text();

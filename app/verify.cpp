@@ -5,8 +5,8 @@
 #include <limits>
 
 #include "hdf5/checked_open.hpp"
+#include "hdf5/file_access.hpp"
 #include "hdf5/images.hpp"
-#include "hdf5/output_file.hpp"
 
 namespace fusedconv::app {
 
@@ -42,8 +42,10 @@ void check_reference(const std::string& path, const Shape& shape) {
   }
 }
 
-Verification::Verification(const Communicator& communicator, const std::string& path)
+Verification::Verification(const Communicator& communicator, const std::string& path,
+                           hdf5::ElementType type)
     : communicator_(communicator),
+      type_(type),
       file_(hdf5::File::open_read_only(path, hdf5::access_by(communicator).id())),
       reference_(hdf5::Dataset::open(file_, dataset_name)),
       extents_(reference_.extents()) {}
@@ -53,7 +55,7 @@ void Verification::compare(const hdf5::Region& region, const float* values) {
     block_.resize(static_cast<std::size_t>(block.size));
     hdf5::naming_file(file_.name(), [&] { hdf5::read_block(reference_, block, block_.data()); });
     for (std::int64_t i = 0; i < block.size; ++i) {
-      const double value = values[block.offset + i];
+      const double value = hdf5::rounded(values[block.offset + i], type_);
       const double reference = block_[static_cast<std::size_t>(i)];
       if (!std::isfinite(value) || !std::isfinite(reference)) {
         if (!alike(value, reference)) ++unlike_nonfinite_;

@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "communicator.hpp"
+#include "hdf5/element_type.hpp"
 #include "hdf5/handle.hpp"
 #include "hdf5/images.hpp"
 
@@ -35,8 +36,9 @@ void check_reference(const std::string& path, const Shape& shape);
 /// count for nothing.
 class Verification {
  public:
-  /// \param communicator ranks that compare together
-  Verification(const Communicator& communicator, const std::string& path);
+  /// \param communicator ranks that compare together, which outlives this object
+  /// \param type         to which values are rounded before they are compared
+  Verification(const Communicator& communicator, const std::string& path, hdf5::ElementType type);
 
   /// Compares a region of the output.
   void compare(const hdf5::Region& region, const float* values);
@@ -48,6 +50,7 @@ class Verification {
   std::int64_t position(const hdf5::Block& block, std::int64_t element) const;
 
   const Communicator& communicator_;
+  hdf5::ElementType type_;
   hdf5::File file_;
   hdf5::Dataset reference_;
   std::vector<std::int64_t> extents_;

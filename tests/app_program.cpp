@@ -39,7 +39,10 @@ std::vector<std::string> AppResult::messages() const {
 
 AppResult run_app(const std::string& arguments, const AppLaunch& launch) {
   const TemporaryDirectory directory;
-  std::string command = "( OMP_NUM_THREADS=" + std::to_string(launch.threads);
+  std::string command = "( " + launch.before + " OMP_NUM_THREADS=" + std::to_string(launch.threads);
+  if (!launch.fault.empty()) {
+    command += " LD_PRELOAD=" FUSEDCONV_TEST_FAULTS " FUSEDCONV_TEST_FAULT=" + launch.fault;
+  }
   command += " timeout --kill-after=5 120 ";
   if (launch.ranks > 0) command += FUSEDCONV_MPIEXEC " " + std::to_string(launch.ranks) + " ";
   command += FUSEDCONV_APP " " + arguments;

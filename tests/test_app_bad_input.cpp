@@ -533,7 +533,9 @@ TEST_P(AppRefusesArguments, WithTheWayToHelp) {
 
 INSTANTIATE_TEST_SUITE_P(
     CommandLines, AppRefusesArguments,
-    testing::Values(BadArguments{"none", ""}, BadArguments{"two_inputs", "@/input.h5 @/input.h5"},
+    testing::Values(BadArguments{"none", ""},
+                    BadArguments{"output_and_directory", "@/input.h5 -o @/y.h5 --output-dir @"},
+                    BadArguments{"compression_without_level", "@/input.h5 --compress gzip"},
                     BadArguments{"unknown_option", "@/input.h5 --no-such-option"},
                     BadArguments{"unknown_backend", "@/input.h5 --backend abacus"},
                     BadArguments{"unknown_algorithm", "@/input.h5 --algorithm guess"},

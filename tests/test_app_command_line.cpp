@@ -21,8 +21,9 @@ app::CommandLine parse(std::vector<const char*> arguments) {
 
 TEST(CommandLine, HasDefaults) {
   const app::CommandLine line = parse({"x.h5"});
-  EXPECT_EQ(line.input, "x.h5");
-  EXPECT_EQ(line.output, "x_output.h5");
+  EXPECT_EQ(line.inputs, (std::vector<std::string>{"x.h5"}));
+  EXPECT_EQ(line.output, "");
+  EXPECT_EQ(line.output_directory, "");
   EXPECT_EQ(line.parameters, "");
   EXPECT_EQ(line.backend, app::backend_names().front());
   EXPECT_EQ(line.algorithm, "auto");
@@ -32,8 +33,56 @@ TEST(CommandLine, HasDefaults) {
   EXPECT_EQ(line.report, "");
   EXPECT_EQ(line.chunk, 0);
   EXPECT_EQ(line.repeat, 1);
+  EXPECT_EQ(line.storage.type, app::hdf5::ElementType::float32);
+  EXPECT_EQ(line.storage.alignment, 1);
+  EXPECT_EQ(app::hdf5::to_string(line.compression), "none");
+  EXPECT_TRUE(line.hints.empty());
+  EXPECT_FALSE(line.resume);
   EXPECT_FALSE(line.dry_run);
   EXPECT_FALSE(line.quiet);
+}
+
+TEST(CommandLine, TakesWhatConcernsOutputs) {
+  const app::CommandLine line =
+      parse({"a.h5", "--output-dir", "out", "--output-type", "bfloat16", "--compress", "gzip", "6",
+             "--hdf5-alignment", "16M", "--hdf5-hint", "striping_factor=8", "--hdf5-hint",
+             "romio_cb_write=a=b", "--resume", "b.h5"});
+  EXPECT_EQ(line.inputs, (std::vector<std::string>{"a.h5", "b.h5"}));
+  EXPECT_EQ(line.output_directory, "out");
+  EXPECT_EQ(line.storage.type, app::hdf5::ElementType::bfloat16);
+  EXPECT_EQ(line.storage.alignment, 16 << 20);
+  EXPECT_EQ(app::hdf5::to_string(line.compression), "gzip 6");
+  EXPECT_EQ(line.hints, (app::hdf5::Hints{{"striping_factor", "8"}, {"romio_cb_write", "a=b"}}));
+  EXPECT_TRUE(line.resume);
+}
+
+TEST(CommandLine, RefusesCompressionThereIsNot) {
+  for (const std::vector<const char*>& words : {std::vector<const char*>{"gzip", "10"},
+                                                {"gzip", "-1"},
+                                                {"gzip", "much"},
+                                                {"zstd", "0"},
+                                                {"zstd", "23"},
+                                                {"lzma", "1"},
+                                                {"gzip"}}) {
+    std::vector<const char*> arguments{"fusedconv_app", "x.h5", "--compress"};
+    arguments.insert(arguments.end(), words.begin(), words.end());
+    const auto parsed =
+        app::parse_command_line(static_cast<int>(arguments.size()), arguments.data());
+    const auto* const exit = std::get_if<app::EarlyExit>(&parsed);
+    ASSERT_NE(exit, nullptr) << words[0];
+    EXPECT_EQ(exit->code, app::bad_input_or_usage);
+    EXPECT_NE(exit->text.find("ompress"), std::string::npos) << exit->text;
+  }
+}
+
+TEST(CommandLine, RefusesHintsWithoutKeyOrValue) {
+  for (const char* hint : {"key", "key=", "=value"}) {
+    const std::vector<const char*> arguments{"fusedconv_app", "x.h5", "--hdf5-hint", hint};
+    const auto exit = std::get<app::EarlyExit>(
+        app::parse_command_line(static_cast<int>(arguments.size()), arguments.data()));
+    EXPECT_EQ(exit.code, app::bad_input_or_usage);
+    EXPECT_NE(exit.text.find("KEY=VALUE"), std::string::npos) << exit.text;
+  }
 }
 
 TEST(CommandLine, TakesEveryOption) {
@@ -42,7 +91,7 @@ TEST(CommandLine, TakesEveryOption) {
              "direct",  "--precision", "tf32",   "--verify",     "r.h5",       "--tolerance",
              "1e-3",    "--report",    "j.json", "--chunk",      "5000000000", "--repeat",
              "9",       "x.h5"});
-  EXPECT_EQ(line.input, "x.h5");
+  EXPECT_EQ(line.inputs, (std::vector<std::string>{"x.h5"}));
   EXPECT_EQ(line.output, "y.h5");
   EXPECT_EQ(line.parameters, "p.h5");
   EXPECT_EQ(line.algorithm, "direct");
@@ -89,12 +138,6 @@ TEST(CommandLine, HelpNamesEveryPrecisionAndAlgorithm) {
   for (const char* words : {"--precision", "fp32", "tf32", "winograd", "tensor_core"}) {
     EXPECT_NE(exit.text.find(words), std::string::npos) << exit.text;
   }
-}
-
-TEST(CommandLine, NamesTheOutputBesideTheInput) {
-  EXPECT_EQ(app::default_output("x.h5"), "x_output.h5");
-  EXPECT_EQ(app::default_output("/a/b.c/x.h5"), "/a/b.c/x_output.h5");
-  EXPECT_EQ(app::default_output("x.hdf5"), "x.hdf5_output.h5");
 }
 
 TEST(Backend, IsTheFirstForAuto) {

@@ -18,6 +18,8 @@ struct HostParameters {
   std::vector<float> scale;              ///< (out_channels)
   std::vector<float> group_norm_weight;  ///< (out_channels)
   std::vector<float> group_norm_bias;    ///< (out_channels)
+
+  friend bool operator==(const HostParameters&, const HostParameters&) = default;
 };
 
 /// A layer as files describe it; the images stay in the file.

@@ -1,80 +1,172 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "output_file.hpp"
 
+#include <unistd.h>
+
 #include <filesystem>
 #include <system_error>
 
-#include "../communicator.hpp"
+#include "checked_open.hpp"
 #include "version.hpp"
 
 namespace fusedconv::app::hdf5 {
 
-PropertyList access_by(const Communicator& communicator) {
-  PropertyList access(H5P_FILE_ACCESS);
-  if (communicator.size() > 1) {
-    check(H5Pset_fapl_mpio(access.id(), communicator.get(), MPI_INFO_NULL), access.name(),
-          "choose MPI-IO");
-  }
-  return access;
-}
+namespace {
 
-std::string unfinished_name(const std::string& name) { return name + ".part"; }
+constexpr const char* dataset_name = "output";
+constexpr const char* complete_name = "complete";
 
-OutputFile::OutputFile(const Communicator& communicator, const std::string& name)
-    : communicator_(communicator), name_(name), unfinished_name_(hdf5::unfinished_name(name)) {}
+/// Room for the values that other runs may have, which resume this one.
+constexpr std::size_t room_for_a_word = 63;
+constexpr std::size_t room_for_a_text = 1023;
 
-void OutputFile::create(const Shape& shape) {
-  file_ = File::create(unfinished_name_, access_by(communicator_).id());
-  naming_file(unfinished_name_, [&] { create_dataset(shape); });
-}
+/// Elements that are converted at a time: the buffer stays small beside those of the pieces.
+constexpr std::int64_t conversion_elements = std::int64_t{1} << 22;
 
-void OutputFile::create_dataset(const Shape& shape) {
-  const PropertyList creation(H5P_DATASET_CREATE);
+PropertyList contiguous_layout() {
+  PropertyList creation(H5P_DATASET_CREATE);
   check(H5Pset_layout(creation.id(), H5D_CONTIGUOUS), creation.name(), "choose a layout");
   check(H5Pset_alloc_time(creation.id(), H5D_ALLOC_TIME_EARLY), creation.name(),
         "choose early allocation");
   check(H5Pset_fill_time(creation.id(), H5D_FILL_TIME_NEVER), creation.name(),
         "choose not to fill");
-  dataset_ = Dataset::create(*file_, "output", H5T_IEEE_F32LE,
-                             Dataspace::simple({shape.batch, shape.out_channels,
-                                                shape.output_height(), shape.output_width()}),
-                             creation.id());
+  return creation;
 }
+
+void reserve_attributes(const Dataset& dataset) {
+  for (const char* name : {"version", "commit", "backend", "precision", "algorithm", "fingerprint",
+                           "start_time", "end_time"}) {
+    write_attribute(dataset, name, "", room_for_a_word);
+  }
+  for (const char* name : {"device", "input_file"}) {
+    write_attribute(dataset, name, "", room_for_a_text);
+  }
+  for (const char* name : {"ranks", "input_file_size", complete_name}) {
+    write_attribute(dataset, name, std::int64_t{0});
+  }
+}
+
+}  // namespace
+
+std::string unfinished_name(const std::string& name) { return name + ".part"; }
+
+std::vector<std::int64_t> output_extents(const Shape& shape) {
+  return {shape.batch, shape.out_channels, shape.output_height(), shape.output_width()};
+}
+
+Dataset create_output(const File& file, const Datatype& type,
+                      const std::vector<std::int64_t>& extents, const PropertyList& creation) {
+  Dataset dataset =
+      Dataset::create(file, dataset_name, type.id(), Dataspace::simple(extents), creation.id());
+  reserve_attributes(dataset);
+  return dataset;
+}
+
+std::int64_t create_unfinished(const std::string& path, const Shape& shape, const Storage& storage,
+                               const Hints& hints) {
+  const PropertyList access = access_to_create(hints);
+  // Metadata, all of it smaller, need no such address.
+  constexpr hsize_t aligned_from = hsize_t{1} << 16;
+  check(H5Pset_alignment(access.id(), aligned_from, static_cast<hsize_t>(storage.alignment)),
+        access.name(), "choose an alignment");
+  try {
+    File file = File::create(path, access.id());
+    Dataset dataset =
+        create_output(file, stored_type(storage.type), output_extents(shape), contiguous_layout());
+    file.flush();
+    const std::int64_t address = dataset.address();
+    dataset.close();
+    file.close();
+    return address;
+  } catch (const Error& error) {
+    // Of the failure at hand there is more to tell. What could not be opened is somebody else's.
+    std::error_code ignored;
+    const bool opened = ::access(path.c_str(), W_OK) == 0;
+    if (opened) std::filesystem::remove(path, ignored);
+    throw error.in_file(path);
+  }
+}
+
+std::int64_t check_unfinished(const std::string& path, const Shape& shape, ElementType type) {
+  const File file = open_checked_file(path);
+  const Dataset dataset = open_checked_dataset(file, dataset_name);
+  const std::vector<std::int64_t> extents = dataset.extents();
+  if (extents != output_extents(shape)) {
+    throw InvalidFile(path, dataset_name, "extents " + extents_text(output_extents(shape)),
+                      "extents " + extents_text(extents));
+  }
+  if (H5Tequal(dataset.type().id(), stored_type(type).id()) <= 0) {
+    throw InvalidFile(path, dataset_name, to_string(type), "another type of element");
+  }
+  require_stored(file, dataset);
+  return dataset.address();
+}
+
+void complete_unfinished(const std::string& path, const Provenance& provenance) {
+  File file = File::open_read_write(path);
+  naming_file(path, [&] {
+    Dataset dataset = Dataset::open(file, dataset_name);
+    rewrite_attribute(dataset, "version", std::string(version));
+    rewrite_attribute(dataset, "commit", std::string(commit));
+    rewrite_attribute(dataset, "backend", provenance.backend);
+    rewrite_attribute(dataset, "device", provenance.device);
+    rewrite_attribute(dataset, "precision", provenance.precision);
+    rewrite_attribute(dataset, "algorithm", provenance.algorithm);
+    rewrite_attribute(dataset, "ranks", provenance.ranks);
+    rewrite_attribute(dataset, "input_file", provenance.input_file);
+    rewrite_attribute(dataset, "input_file_size", provenance.input_file_size);
+    rewrite_attribute(dataset, "fingerprint", provenance.fingerprint);
+    rewrite_attribute(dataset, "start_time", provenance.start_time);
+    rewrite_attribute(dataset, "end_time", provenance.end_time);
+    file.flush();
+    rewrite_attribute(dataset, complete_name, std::int64_t{1});
+    dataset.close();
+    file.close();
+  });
+}
+
+std::string fingerprint_of_complete(const std::string& path) {
+  try {
+    const File file = open_checked_file(path);
+    const Dataset dataset = open_checked_dataset(file, dataset_name);
+    std::int64_t complete = 0;
+    Attribute::open(dataset, complete_name).read(H5T_NATIVE_INT64, &complete);
+    return complete == 1 ? read_string_attribute(dataset, "fingerprint") : "";
+  } catch (const std::runtime_error&) {
+    // Whatever it is, no output of ours.
+    return "";
+  }
+}
+
+OutputFile::OutputFile(const std::string& path, ElementType type, hid_t access)
+    : file_(File::open_read_write(path, access)),
+      dataset_(naming_file(path, [&] { return Dataset::open(file_, dataset_name); })),
+      type_(type),
+      stored_type_(stored_type(type)) {}
 
 void OutputFile::write(const Region& region, const float* values) {
-  naming_file(unfinished_name_, [&] { write_region(*dataset_, region, values); });
+  naming_file(file_.name(), [&] {
+    if (type_ == ElementType::float32) {
+      write_region(dataset_, region, values);
+      return;
+    }
+    for (const Block& block : blocks_of(dataset_.extents(), region, conversion_elements)) {
+      converted_.resize(static_cast<std::size_t>(block.size));
+      if (type_ == ElementType::float16) {
+        to_float16(values + block.offset, block.size, converted_.data());
+      } else {
+        to_bfloat16(values + block.offset, block.size, converted_.data());
+      }
+      write_block(dataset_, block, stored_type_.id(), converted_.data());
+    }
+  });
 }
 
-void OutputFile::finish(const Provenance& provenance, const std::string& end_time) {
-  naming_file(unfinished_name_, [&] { complete(provenance, end_time); });
-  communicator_.barrier();
-  if (communicator_.is_root()) std::filesystem::rename(unfinished_name_, name_);
-  communicator_.barrier();
-}
-
-void OutputFile::complete(const Provenance& provenance, const std::string& end_time) {
-  write_attribute(*dataset_, "version", std::string(version));
-  write_attribute(*dataset_, "commit", std::string(commit));
-  write_attribute(*dataset_, "backend", provenance.backend);
-  write_attribute(*dataset_, "device", provenance.device);
-  write_attribute(*dataset_, "precision", provenance.precision);
-  write_attribute(*dataset_, "algorithm", provenance.algorithm);
-  write_attribute(*dataset_, "ranks", provenance.ranks);
-  write_attribute(*dataset_, "input_file", provenance.input_file);
-  write_attribute(*dataset_, "input_file_size", provenance.input_file_size);
-  write_attribute(*dataset_, "start_time", provenance.start_time);
-  write_attribute(*dataset_, "end_time", end_time);
-  file_->flush();
-  write_attribute(*dataset_, "complete", std::int64_t{1});
-  dataset_->close();
-  file_->close();
-}
-
-void OutputFile::discard() noexcept {
-  // Only what create() made: a file of this name that was there before is somebody else's.
-  if (!file_) return;
-  std::error_code ignored;
-  std::filesystem::remove(unfinished_name_, ignored);
+void OutputFile::close() {
+  naming_file(file_.name(), [&] {
+    dataset_.close();
+    file_.close();
+  });
 }
 
 }  // namespace fusedconv::app::hdf5

@@ -6,13 +6,12 @@
 #include <fusedconv/shape.hpp>
 #include <optional>
 #include <string>
+#include <vector>
 
+#include "element_type.hpp"
+#include "file_access.hpp"
 #include "handle.hpp"
 #include "images.hpp"
-
-namespace fusedconv::app {
-class Communicator;
-}
 
 namespace fusedconv::app::hdf5 {
 
@@ -25,44 +24,63 @@ struct Provenance {
   std::int64_t ranks = 1;
   std::string input_file;
   std::int64_t input_file_size = 0;  ///< bytes
+  std::string fingerprint;           ///< a hash of what the bits depend on
   std::string start_time;            ///< ISO 8601
+  std::string end_time;              ///< ISO 8601
 };
 
-/// Access properties with which all ranks open one file: MPI-IO where there are several.
-PropertyList access_by(const Communicator& communicator);
-
-/// The dataset `output` in a file that is called NAME.part until it is whole. All ranks call
-/// everything but write() together.
-class OutputFile {
- public:
-  OutputFile(const Communicator& communicator, const std::string& name);
-
-  /// Creates the file and its dataset (N, Cout, Hout, Wout), float32, contiguous, its space
-  /// allocated at once and never filled.
-  void create(const Shape& shape);
-  /// Writes a region, from memory that is contiguous.
-  void write(const Region& region, const float* values);
-  /// Writes the attributes, at last `complete` = 1, closes the file and gives it its name.
-  void finish(const Provenance& provenance, const std::string& end_time);
-  /// Removes what is unfinished, if it can be: for a rank that fails, by itself.
-  void discard() noexcept;
-
-  const std::string& name() const { return name_; }
-  const std::string& unfinished_name() const { return unfinished_name_; }
-
- private:
-  void create_dataset(const Shape& shape);
-  void complete(const Provenance& provenance, const std::string& end_time);
-
-  const Communicator& communicator_;
-  std::string name_;
-  std::string unfinished_name_;
-  std::optional<File> file_;
-  std::optional<Dataset> dataset_;
+/// How an output is stored.
+struct Storage {
+  ElementType type = ElementType::float32;
+  std::int64_t alignment = 1;  ///< bytes at a multiple of which the dataset begins
 };
 
 /// NAME.part
 std::string unfinished_name(const std::string& name);
+
+/// (N, Cout, Hout, Wout)
+std::vector<std::int64_t> output_extents(const Shape& shape);
+
+/// Creates the dataset `output` with all attributes that it will have.
+Dataset create_output(const File& file, const Datatype& type,
+                      const std::vector<std::int64_t>& extents, const PropertyList& creation);
+
+/// Creates a file with the dataset `output`, contiguous, its space allocated at once and never
+/// filled, and with all attributes that it will have: what the file says of itself is on disk then,
+/// and nothing of it but the values of attributes is ever written again. Called by one rank.
+/// \return the byte at which the dataset begins
+std::int64_t create_unfinished(const std::string& path, const Shape& shape, const Storage& storage,
+                               const Hints& hints);
+
+/// Checks that a file is what create_unfinished() makes. Called by one rank.
+/// \return the byte at which the dataset begins
+/// \throws InvalidFile
+std::int64_t check_unfinished(const std::string& path, const Shape& shape, ElementType type);
+
+/// Writes the values of the attributes, at last `complete` = 1, when all rows have been written and
+/// no rank has the file open. Called by one rank.
+void complete_unfinished(const std::string& path, const Provenance& provenance);
+
+/// The attribute `fingerprint` of an output that is complete; nothing where there is no such file.
+std::string fingerprint_of_complete(const std::string& path);
+
+/// An unfinished output that is open for writing. Ranks open and close it together, each writes for
+/// itself.
+class OutputFile {
+ public:
+  OutputFile(const std::string& path, ElementType type, hid_t access);
+
+  /// Writes a region, from contiguous memory. It has gone to the operating system on return.
+  void write(const Region& region, const float* values);
+  void close();
+
+ private:
+  File file_;
+  Dataset dataset_;
+  ElementType type_;
+  Datatype stored_type_;
+  std::vector<std::uint16_t> converted_;
+};
 
 }  // namespace fusedconv::app::hdf5
 
