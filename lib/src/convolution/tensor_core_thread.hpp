@@ -64,8 +64,12 @@ class TensorCoreThread {
   }
 
   /// Where the computing warps hand the sums of a tile to the last one, and get from it what
-  /// normalising the tile before takes.
-  __device__ static void meet() { __syncthreads(); }
+  /// normalising the tile before takes. Both kinds of warps come to it at places of their own,
+  /// which __syncthreads() does not allow.
+  __device__ static void meet() {
+    __syncwarp();
+    asm volatile("barrier.cta.sync 2, %0;" ::"n"(C::block_threads) : "memory");
+  }
 
   /// A barrier of the computing warps.
   __device__ static void synchronize() {
