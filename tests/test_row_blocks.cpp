@@ -247,14 +247,18 @@ std::vector<Options> options_for_blocks(const Shape& shape) {
   return all;
 }
 
-/// The same shape, so high that there are a few tiles below each other.
+/// The same shape, so high that there are a few tiles below each other; or as high as the algorithm
+/// takes it, for tiles of a higher image may be higher too.
 template <class ExecutionSpace>
 Shape make_high(Shape shape, const Options& options) {
   shape.batch = 1;
   for (int times = 0; times < 8; ++times) {
     const std::int64_t alignment = Layer<ExecutionSpace>::plan(shape, options).row_alignment;
     if (shape.output_height() > 3 * alignment) break;
-    shape.height = 2 * shape.height + 1;
+    Shape higher = shape;
+    higher.height = 2 * shape.height + 1;
+    if (!can_be_planned<ExecutionSpace>(higher, options.algorithm)) break;
+    shape = higher;
   }
   return shape;
 }
