@@ -68,6 +68,28 @@ TEST_F(AppResumes, AfterTwentyKillsWithAnyRanksAndChunk) {
   expect_whole();
 }
 
+TEST_F(AppResumes, ImagesSplitByRows) {
+  const std::string backend = " --backend " + app::backend_names().back();
+  const std::string whole = directory_.file("whole.h5");
+  ASSERT_EQ(run_app(input_ + backend + " --quiet -o " + whole).exit_code, 0);
+  expected_ = read_floats(whole, "output");
+  // Enough for half of an image.
+  const std::string arguments = input_ + backend + " --memory 22K -o " + output_ + " --resume";
+  const AppResult plan = run_app(arguments + " --dry-run");
+  ASSERT_NE(plan.standard_output.find("rows at a time each, in two sweeps"), std::string::npos)
+      << plan.standard_output << plan.standard_error;
+  for (int kill = 0; kill < 5; ++kill) {
+    ASSERT_EQ(run_app(arguments, {.fault = kill_at(20 + kill)}).exit_code, killed);
+    expect_unfinished();
+  }
+  const AppResult result = run_app(arguments, {.ranks = 2});
+  ASSERT_EQ(result.exit_code, 0) << result.standard_error;
+  EXPECT_NE(result.standard_error.find(part_ + ": resumed, "), std::string::npos);
+  EXPECT_EQ(result.standard_error.find("resumed, 0 of"), std::string::npos)
+      << result.standard_error;
+  expect_whole();
+}
+
 class AppStops : public AppInterrupted, public testing::WithParamInterface<int> {};
 
 TEST_P(AppStops, AndGoesOnWithAnyRanks) {
