@@ -134,9 +134,15 @@ class TensorCoreStatistics : public TensorCoreProduct<C> {
       const bool is_number = (word[0] & tensor_core_not_a_number) == 0;
       const double mean = mean_of(word[0] & ~(mask | tensor_core_not_a_number), word[1] & ~mask);
       const double variance = fmax(mean_of(word[2] & ~mask, word[3] & ~mask) - mean * mean, 0.0);
+      const double factor = rsqrt(variance + t.eps) * weight;
+      const float rounded_mean = static_cast<float>(mean);
+      // What rounding the mean has left out goes into the bias, unless it is but the rounding of
+      // this double: planes of one value give exactly the bias.
+      double rest = rounded_mean - mean;
+      if (fabs(rest) < mean * 0x1p-45) rest = 0;
       shared().normalization[turn % 2][i] =
-          make_float4(is_number ? static_cast<float>(mean) : nanf(""),
-                      static_cast<float>(rsqrt(variance + t.eps) * weight), bias, 0);
+          make_float4(is_number ? rounded_mean : nanf(""), static_cast<float>(factor),
+                      static_cast<float>(bias + rest * factor), 0);
     }
   }
 
