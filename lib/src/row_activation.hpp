@@ -73,15 +73,12 @@ class RowActivation {
   /// False if an argument was outside the range.
   template <SigmoidRange range>
   bool activate_in(const float* z, std::int64_t columns, float* s, Sums& sums) const {
+    using UsualRange = UsualSigmoidRange<FloatVector>;
     Sums local = sums;
-    FloatVector largest = broadcast<FloatVector>(0.0f);
+    UnsignedVector arguments = broadcast<UnsignedVector>(0U);
     const auto activate_vector = [&](std::int64_t i) {
       const FloatVector a = load(z + i) * scale_;
-      if constexpr (range == SigmoidRange::usual) {
-        const FloatVector magnitude =
-            std::bit_cast<FloatVector>(std::bit_cast<IntVector>(a) & 0x7FFFFFFF);
-        largest = magnitude > largest ? magnitude : largest;
-      }
+      if constexpr (range == SigmoidRange::usual) arguments |= UsualRange::bits(a);
       return sigmoid<range>(a);
     };
     const FloatVector pivot = broadcast<FloatVector>(pivot_);
@@ -105,7 +102,7 @@ class RowActivation {
     }
     sums = local;
     if constexpr (range == SigmoidRange::usual) {
-      return !any(largest > broadcast<FloatVector>(usual_sigmoid_limit));
+      return !any(UsualRange::is_left(arguments));
     }
     return true;
   }
