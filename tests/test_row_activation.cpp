@@ -24,9 +24,9 @@ struct Activated {
   Moments moments;
 };
 
-Activated activate(const std::vector<std::vector<float>>& rows, float scale) {
+Activated activate(const std::vector<std::vector<float>>& rows, float scale, float bias = 0) {
   Activated result;
-  RowActivation activation(scale);
+  RowActivation activation(bias, scale);
   for (std::vector<float> z : rows) {
     const std::size_t columns = z.size();
     z.resize(columns + vector_length, std::numeric_limits<float>::quiet_NaN());
@@ -76,6 +76,23 @@ TEST(RowActivation, AgreesWithDoublePrecision) {
       }
       expect_moments(activated, usual_error);
     }
+  }
+}
+
+TEST(RowActivation, AddsTheBiasBeforeItScales) {
+  std::vector<float> z(50);
+  for (std::size_t i = 0; i < z.size(); ++i) z[i] = static_cast<float>(i) * 0.125F - 3;
+  const std::vector<float> s = activate({z}, -0.75F, 1.5F).s;
+  for (std::size_t i = 0; i < z.size(); ++i) {
+    EXPECT_LE(ulps_from(s[i], sigmoid_of((z[i] + 1.5) * -0.75)), 2);
+  }
+  // Finite factors whose product is not.
+  for (const float bias : {3e38F, -3e38F}) {
+    const std::vector<float> far = activate({{0, 1, -infinity, infinity}}, 10, bias).s;
+    EXPECT_EQ(far[0], bias > 0 ? 1 : 0);
+    EXPECT_EQ(far[1], far[0]);
+    EXPECT_EQ(far[2], 0);
+    EXPECT_EQ(far[3], 1);
   }
 }
 

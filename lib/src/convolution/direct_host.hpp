@@ -74,7 +74,9 @@ class DirectHost {
     const HostPatch& layout;
     const float* patch;
     const float* weights;  ///< (step inputs, group_in_channels, kernel columns, block)
-    const float* bias;     ///< (block)
+    /// What sums begin with: zeros that the compiler does not know, or it would let them share a
+    /// register and spill.
+    float initial[block];
   };
 
   /// All channels of a channel group that the item has.
@@ -121,13 +123,12 @@ class DirectHost {
     const std::int64_t group = first_channel / g.group_out_channels;
     const std::int64_t block_number =
         group * weights.blocks_per_group(g, block) + first_channel % g.group_out_channels / block;
-    float bias[block] = {};
     RowActivation activation[block];
     for (int c = 0; c < channels; ++c) {
-      bias[c] = epilogue_.bias(first_channel + c);
-      activation[c] = RowActivation(epilogue_.scale(first_channel + c));
+      activation[c] =
+          RowActivation(epilogue_.bias(first_channel + c), epilogue_.scale(first_channel + c));
     }
-    const Operands operands{layout, patch, weights.block(block_number), bias};
+    const Operands operands{layout, patch, weights.block(block_number), {}};
 
     const std::int64_t columns = tiles.columns(tile);
     const std::int64_t rows = tiles.rows(tile);
@@ -151,8 +152,7 @@ class DirectHost {
     }
   }
 
-  /// The output rows of one step of all channels of a block, bias added, into buffer (row, channel,
-  /// column).
+  /// The output rows of one step of all channels of a block into buffer (row, channel, column).
   template <bool winograd, int KernelWidth, int ColumnStride>
   void convolve_step(const Operands& operands, std::int64_t step, std::int64_t columns,
                      float* buffer) const {
@@ -196,7 +196,7 @@ class DirectHost {
       };
       Sums sums;
       unroll<block * Vectors>([&](auto k) __attribute__((always_inline)) {
-        sums[k] = broadcast<FloatVector>(first == 0 ? operands.bias[k / Vectors] : 0.0f);
+        sums[k] = broadcast<FloatVector>(operands.initial[k / Vectors]);
       });
       if constexpr (winograd) {
         // What both rows need of m1 and m2 is formed on the way.
