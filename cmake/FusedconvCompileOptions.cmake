@@ -30,6 +30,22 @@ function(fusedconv_warnings target)
   endif()
 endfunction()
 
+# fusedconv_add_warpgroup_kernel(<target> <source>) compiles a file for what compute capability 9.0
+# alone has (sm_90a), where Kokkos is built for 9.0. The file knows nothing of Kokkos, whose options
+# would have it compiled for all of its GPU's successors too.
+function(fusedconv_add_warpgroup_kernel target source)
+  if(NOT fusedconv_has_sm_90a)
+    return()
+  endif()
+  add_library(${target}_warpgroup OBJECT ${source})
+  set_target_properties(${target}_warpgroup PROPERTIES CUDA_ARCHITECTURES 90a-real
+                                                       POSITION_INDEPENDENT_CODE ON)
+  target_include_directories(${target}_warpgroup PRIVATE include src)
+  target_compile_options(${target}_warpgroup PRIVATE -std=c++20 --expt-relaxed-constexpr)
+  target_sources(${target} PRIVATE $<TARGET_OBJECTS:${target}_warpgroup>)
+  target_compile_definitions(${target} PRIVATE FUSEDCONV_HAVE_WGMMA=1)
+endfunction()
+
 # fusedconv_kernel_options(<target> <source>...) sets the options of kernel files: full optimisation
 # of the arithmetic that IEEE 754 allows where no trap and no errno is looked at, contraction to
 # fused multiply-adds, and the instruction set of this machine with FUSEDCONV_NATIVE.

@@ -92,6 +92,22 @@ if(NOT fusedconv_kokkos_language STREQUAL "CXX")
   enable_language(${fusedconv_kokkos_language})
 endif()
 
+# Whether files can be compiled for what GPUs of compute capability 9.0 alone have; also beside
+# nvcc_wrapper, which stands for CMake's C++ compiler.
+set(fusedconv_has_sm_90a OFF)
+if("CUDA" IN_LIST fusedconv_backends AND ("HOPPER90" IN_LIST Kokkos_ARCH OR Kokkos_ARCH_HOPPER90))
+  include(CheckLanguage)
+  check_language(CUDA)
+  if(CMAKE_CUDA_COMPILER)
+    enable_language(CUDA)
+  endif()
+  if(CMAKE_CUDA_COMPILER_ID STREQUAL "NVIDIA")
+    set(fusedconv_has_sm_90a ON)
+  else()
+    message(STATUS "CMake finds no nvcc: the kernels for compute capability 9.0 alone are left out")
+  endif()
+endif()
+
 if(Kokkos_ENABLE_CUDA AND Kokkos_VERSION VERSION_LESS 4.7.1)
   find_package(CUDAToolkit QUIET)
   if(CUDAToolkit_VERSION VERSION_GREATER_EQUAL 13)

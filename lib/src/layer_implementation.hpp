@@ -75,7 +75,7 @@ ConvolutionPlan<ExecutionSpace> plan_convolution(const Shape& shape, const Optio
     if (options.algorithm == TunedType::Plan::algorithm ||
         (is_automatic && TunedType::choice(shape, options.precision).pays)) {
       TunedType::require_applicable(shape, options.precision);
-      return typename TunedType::Plan(shape, options.precision);
+      return TunedType::make_plan(shape, options.precision);
     }
   } else if (options.algorithm == Algorithm::tensor_core) {
     throw InvalidArgument("algorithm", "one that runs on " + std::string(ExecutionSpace::name()),

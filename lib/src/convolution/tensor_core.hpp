@@ -20,6 +20,7 @@
 #include "tensor_core_plan.hpp"
 #include "tensor_core_row_statistics.hpp"
 #include "tensor_core_task.hpp"
+#include "tensor_core_warpgroup_kernel.hpp"
 #include "tensor_core_weights.hpp"
 #include "tuned.hpp"
 
@@ -31,17 +32,19 @@ inline void require_success(cudaError_t status, const char* what) {
   }
 }
 
-using TensorCoreKernel = void (*)(TensorCoreTask);
-
 template <bool Split, int Warps, int WarpsM, int Kernel>
 TensorCoreKernel tensor_core_kernel_of() {
   using Configuration = TensorCoreConfiguration<Split, Warps, WarpsM, Kernel>;
   static_assert(offsetof(TensorCoreShared<Configuration>, patch) ==
-                tensor_core_fixed_bytes(Warps, WarpsM));
+                tensor_core_fixed_bytes(Configuration::channels, Configuration::pixels, Warps,
+                                        Configuration::warps_n));
   return tensor_core_block<Configuration>;
 }
 
 inline TensorCoreKernel tensor_core_kernel(const TensorCorePlan& plan) {
+#ifdef FUSEDCONV_HAVE_WGMMA
+  if (plan.by_warpgroup) return tensor_core_warpgroup_kernel(plan.precision == Precision::fp32);
+#endif
   const auto choose = [&](auto split) -> TensorCoreKernel {
     constexpr bool is_split = decltype(split)::value;
     if (plan.unrolled) return tensor_core_kernel_of<is_split, 4, 1, 3>();
@@ -72,13 +75,22 @@ class TensorCore {
            shape.batch * shape.num_groups * tensor_core_statistics_words * 8;
   }
 
+  static Plan make_plan(const Shape& shape, Precision precision) {
+#ifdef FUSEDCONV_HAVE_WGMMA
+    const cudaDeviceProp& device = Kokkos::Cuda().cuda_device_prop();
+    return {shape, precision, device.major == 9 && device.minor == 0};
+#else
+    return {shape, precision, false};
+#endif
+  }
+
   /// \throws InvalidArgument if this shape or this device cannot be served
   static void require_applicable(const Shape& shape, Precision precision) {
     if (Kokkos::Cuda().cuda_device_prop().major < 8) {
       throw InvalidArgument("algorithm", "one for a GPU of compute capability below 8.0",
                             "tensor_core");
     }
-    const Plan plan(shape, precision);
+    const Plan plan = make_plan(shape, precision);
     if (plan.shared_bytes() > shared_limit()) {
       throw InvalidArgument("algorithm",
                             "one for a kernel whose input patch takes " +
@@ -97,7 +109,7 @@ class TensorCore {
     if (Kokkos::Cuda().cuda_device_prop().major < 8) {
       return {false, "this GPU's tensor cores are of a compute capability below 8.0"};
     }
-    const Plan plan(shape, precision);
+    const Plan plan = make_plan(shape, precision);
     if (plan.shared_bytes() > shared_limit()) {
       return {false,
               "the kernel's input patch takes more shared memory than tensor cores are given"};
@@ -282,6 +294,7 @@ class TensorCore {
     task.patch_pitch = narrow(plan_.patch_pitch);
     task.patch_plane = narrow(plan_.patch_plane());
     task.patch_bytes = narrow(plan_.patch_bytes());
+    if (plan_.by_warpgroup) add_places(task);
     task.words_per_line = task.patch_pitch / (task.loads_words ? 4 : 1);
     task.lines_at_once = std::max(1, narrow(plan_.threads()) / task.words_per_line);
     task.step_channels = task.lines_at_once / task.patch_height;
@@ -296,6 +309,27 @@ class TensorCore {
     task.by_patch_height = FastDivision(task.patch_height);
     task.by_patch_plane = FastDivision(task.patch_plane);
     return task;
+  }
+
+  /// What the kernel of warpgroups is told of the patch: all of it the same for all tiles, whose
+  /// first columns are multiples of a word's.
+  void add_places(TensorCoreTask& task) const {
+    const std::int64_t entries = plan_.chunk_channels / 8 * plan_.taps();
+    const std::int64_t parts = plan_.precision == Precision::fp32 ? 2 : 1;
+    const std::int64_t shift = task.begins_with_words ? (4 - task.padding_width % 4) % 4 : 0;
+    const auto place = [&](std::int64_t entry) {
+      entry = std::min(entry, entries - 1);
+      const std::int64_t row = entry % plan_.taps() / task.kernel_width;
+      const std::int64_t column = entry % task.kernel_width;
+      return entry / plan_.taps() * parts * task.patch_plane +
+             row * task.dilation_height * task.patch_pitch + column * task.dilation_width;
+    };
+    for (std::int64_t pair = 0; pair < plan_.pairs(); ++pair) {
+      const std::int64_t first = place(2 * pair);
+      task.pair_places[pair] =
+          static_cast<unsigned>(shift + first + ((place(2 * pair + 1) - first) << 16));
+    }
+    task.strip_step = task.stride_height * task.patch_pitch;
   }
 
   static bool is_aligned(const void* pointer, std::size_t bytes) {

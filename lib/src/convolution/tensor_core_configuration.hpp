@@ -35,6 +35,7 @@ struct TensorCoreConfiguration {
   static constexpr int blocks_per_multiprocessor = in_parts ? 2 : one_chunk || warps == 8 ? 3 : 4;
 
   static constexpr int warps_n = warps / warps_m;
+  static constexpr bool by_warpgroup = false;
   static constexpr int m_tiles = 2;           ///< of 16 output channels, of a warp
   static constexpr int n_tiles = 32 / warps;  ///< of 8 pixels, of a warp
   static constexpr int warp_pixels = 8 * n_tiles;
@@ -42,11 +43,41 @@ struct TensorCoreConfiguration {
   static constexpr int pixels = warp_pixels * warps_n;
   static constexpr int activation_pitch = pixels + 8;  ///< a quarter-warp's stores meet all banks
 
-  /// Rounds in which the threads convert the patch of a single chunk.
-  static constexpr int rounds = tensor_core_unrolled_patch / threads;
+  /// Rounds in which the threads convert a patch that they read once; 0: patches are read twice.
+  static constexpr int rounds = one_chunk ? tensor_core_unrolled_patch / threads : 0;
   /// The largest magnitude is scaled to [2^top, 2^(top + 1)).
   static constexpr int top = one_chunk ? 14 : 11;
   /// Scaled magnitudes below 2^least lose digits to float16's smallest exponent.
+  static constexpr int least = split ? -3 : -14;
+};
+
+/// The kernel whose four warps multiply together, by wgmma, which compute capability 9.0 alone has:
+/// 64 output channels x 128 pixels a block, 16 channels a warp. The right operand stays in shared
+/// memory, so that neither loads of matrices nor most of the multiplications' issue slots are
+/// spent; for several chunks of input channels and horizontal stride 1.
+template <bool Split>
+struct TensorCoreWarpgroupConfiguration {
+  static constexpr bool split = Split;
+  static constexpr int warps = 4;
+  static constexpr int warps_m = 4;
+  static constexpr int kernel = 0;
+  static constexpr bool one_chunk = false;
+  static constexpr bool in_parts = split;
+  static constexpr int pairs_per_part = tensor_core_warpgroup_pairs;
+  static constexpr int threads = 128;
+  static constexpr bool statistics_warp = false;
+  static constexpr int block_threads = threads;
+  static constexpr int blocks_per_multiprocessor = split ? 2 : 3;
+  static constexpr int warps_n = 1;
+  static constexpr bool by_warpgroup = true;
+  static constexpr int m_tiles = 1;
+  static constexpr int n_tiles = 16;
+  static constexpr int warp_pixels = 128;
+  static constexpr int channels = 64;
+  static constexpr int pixels = 128;
+  static constexpr int activation_pitch = pixels + 8;
+  static constexpr int rounds = split ? 7 : 4;
+  static constexpr int top = 11;
   static constexpr int least = split ? -3 : -14;
 };
 

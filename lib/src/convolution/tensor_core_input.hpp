@@ -218,35 +218,90 @@ class TensorCoreInput : public TensorCoreThread<C> {
   /// Converts a chunk of several; `exponent` is that of the magnitude the sums so far are scaled
   /// for, 0 before any. Returns by what they must be multiplied.
   __device__ float convert(int& exponent, bool& in_float) {
+    const int words = t.chunk_channels / 8 * t.patch_plane;
+    if constexpr (C::rounds > 0) {
+      // All of a thread's share at once, read once.
+      if (words <= C::rounds * C::threads) {
+        float value[C::rounds][8];
+        unsigned high = 0, low = ~0u;
+#pragma unroll
+        for (int i = 0; i < C::rounds; ++i) {
+          const int word = thread + i * C::threads;
+#pragma unroll
+          for (int c = 0; c < 8; ++c) value[i][c] = 0;
+          if (word < words) read(word, value[i]);
+        }
+#pragma unroll
+        for (int i = 0; i < C::rounds; ++i) {
+#pragma unroll
+          for (int c = 0; c < 8; ++c) extend(high, low, value[i][c]);
+        }
+        high = largest_of_block(high);
+        const float rescale = rescale_for(high, exponent);
+        const float scale = scale_for(exponent);
+#pragma unroll
+        for (int i = 0; i < C::rounds; ++i) {
+          const int word = thread + i * C::threads;
+          if (word < words) put(place_of(word), value[i], scale);
+        }
+        end_conversion(high, low, exponent, in_float);
+        return rescale;
+      }
+    }
     unsigned high = 0, low = ~0u;
-    const auto* const words = reinterpret_cast<const float4*>(raw());
-    for (int i = thread; i < t.chunk_channels / 4 * t.patch_plane; i += C::threads) {
-      const float4 word = words[i];
+    const auto* const raw_words = reinterpret_cast<const float4*>(raw());
+    for (int i = thread; i < 2 * words; i += C::threads) {
+      const float4 word = raw_words[i];
       extend(high, low, word.x);
       extend(high, low, word.y);
       extend(high, low, word.z);
       extend(high, low, word.w);
     }
     high = largest_of_block(high);
+    const float rescale = rescale_for(high, exponent);
+    const float scale = scale_for(exponent);
+    for (int word = thread; word < words; word += C::threads) {
+      float value[8];
+      read(word, value);
+      put(place_of(word), value, scale);
+    }
+    end_conversion(high, low, exponent, in_float);
+    return rescale;
+  }
+
+  /// A pixel's values of a block of 8 channels, as they were copied.
+  __device__ void read(int word, float (&value)[8]) const {
+    const int block = t.by_patch_plane.quotient(word);
+    const float* const from = raw() + block * 7 * t.patch_plane + word;
+#pragma unroll
+    for (int c = 0; c < 8; ++c) value[c] = from[c * t.patch_plane];
+  }
+
+  /// Where its high halves go.
+  __device__ int place_of(int word) const {
+    return C::split ? word + t.by_patch_plane.quotient(word) * t.patch_plane : word;
+  }
+
+  __device__ static float rescale_for(unsigned high, int& exponent) {
     const int found = static_cast<int>(high >> 23);
     float rescale = 1;
     if (found > exponent + 3 || (exponent == 0 && high != 0)) {
       if (exponent != 0) rescale = power_of_two(max(127 + exponent - found, 1));
       exponent = found;
     }
-    const float scale = power_of_two(exponent == 0 ? 127 : 254 + C::top - exponent);
-    for (int i = thread; i < t.chunk_channels / 8 * t.patch_plane; i += C::threads) {
-      const int block = t.by_patch_plane.quotient(i);
-      const int pixel = i - block * t.patch_plane;
-      const float* const from = raw() + block * 8 * t.patch_plane + pixel;
-      float value[8];
-#pragma unroll
-      for (int c = 0; c < 8; ++c) value[c] = from[c * t.patch_plane];
-      put(block * (C::split ? 2 : 1) * t.patch_plane + pixel, value, scale);
-    }
+    return rescale;
+  }
+
+  __device__ static float scale_for(int exponent) {
+    return power_of_two(exponent == 0 ? 127 : 254 + C::top - exponent);
+  }
+
+  /// Has a barrier.
+  __device__ static void end_conversion(unsigned high, unsigned low, int exponent, bool& in_float) {
+    // wgmma reads shared memory by another way than threads write it.
+    if constexpr (C::by_warpgroup) asm volatile("fence.proxy.async.shared::cta;" ::: "memory");
     const bool imprecise = is_imprecise(low, exponent);
     in_float = count(imprecise) > tolerated_threads || !is_in_range(high) || in_float;
-    return rescale;
   }
 };
 

@@ -11,16 +11,16 @@
 
 #include "../moments.hpp"
 #include "first_pass.hpp"
+#include "tensor_core_task.hpp"
 
 namespace fusedconv::detail {
 
 /// Bytes of a block's shared memory up to its input: the size of TensorCoreShared, which the launch
 /// asserts.
-constexpr std::int64_t tensor_core_fixed_bytes(std::int64_t warps, std::int64_t warps_m) {
-  const std::int64_t channels = 32 * warps_m;
-  const std::int64_t pixels = warps / warps_m * (256 / warps);
+constexpr std::int64_t tensor_core_fixed_bytes(std::int64_t channels, std::int64_t pixels,
+                                               std::int64_t warps, std::int64_t warps_n) {
   const std::int64_t activations = channels * (pixels + 8) * 4;
-  const std::int64_t sums = 2 * (warps / warps_m) * channels * 16;
+  const std::int64_t sums = 2 * warps_n * channels * 16;
   const std::int64_t normalization_kept_constants = (2 + 1 + 2) * channels * 16;
   const std::int64_t tiles_and_largest = 4 * 36 + 4 * warps;
   return activations + sums + normalization_kept_constants + tiles_and_largest;
@@ -29,27 +29,33 @@ constexpr std::int64_t tensor_core_fixed_bytes(std::int64_t warps, std::int64_t 
 /// How the tensor cores' kernel cuts its work.
 ///
 /// A block computes a tile of output rows and columns for 32, 64 or 128 output channels of one
-/// channel group: 4 warps 32 channels x 64 pixels each, or 8 warps 32 x 32. Input channels are
-/// taken in chunks of chunk_channels, a multiple of 8; each (8 input channels, tap) is half a step
-/// of the matrix units.
+/// channel group: 4 warps 32 channels x 64 pixels each, 8 warps 32 x 32, or 4 warps together
+/// 64 x 128. Input channels are taken in chunks of chunk_channels, a multiple of 8; each (8 input
+/// channels, tap) is half a step of the matrix units.
 struct TensorCorePlan {
   static constexpr Algorithm algorithm = Algorithm::tensor_core;
   static constexpr std::int64_t warp_channels = 32;
   static constexpr std::int64_t warp_pixels_of_unrolled = 64;
+  static constexpr std::int64_t strip = tensor_core_warpgroup_strip;
 
   std::int64_t threads() const { return 32 * warps; }
   std::int64_t block_threads() const { return threads() + (unrolled ? 32 : 0); }
 
-  TensorCorePlan(const Shape& shape, Precision precision);
+  /// \param has_wgmma whether the kernel of warpgroups can be run
+  TensorCorePlan(const Shape& shape, Precision precision, bool has_wgmma);
 
-  std::int64_t block_channels() const { return warps_m * warp_channels; }
-  std::int64_t block_pixels() const { return warps / warps_m * (256 / warps); }
+  std::int64_t block_channels() const { return by_warpgroup ? 64 : warps_m * warp_channels; }
+  std::int64_t block_pixels() const { return by_warpgroup ? 128 : warps / warps_m * (256 / warps); }
   std::int64_t taps() const { return geometry.kernel_height * geometry.kernel_width; }
   std::int64_t chunks() const {
     return (geometry.group_in_channels + chunk_channels - 1) / chunk_channels;
   }
   /// Steps of a chunk: pairs of (8 input channels, tap).
-  std::int64_t pairs() const { return (chunk_channels / 8 * taps() + 1) / 2; }
+  std::int64_t pairs() const {
+    const std::int64_t pairs = (chunk_channels / 8 * taps() + 1) / 2;
+    constexpr std::int64_t at_once = tensor_core_warpgroup_pairs;
+    return by_warpgroup ? (pairs + at_once - 1) / at_once * at_once : pairs;
+  }
   std::int64_t channel_tiles_per_group() const {
     return (geometry.group_out_channels + block_channels() - 1) / block_channels();
   }
@@ -72,14 +78,19 @@ struct TensorCorePlan {
   std::int64_t chunk_channels = 8;
   std::int64_t patch_height = 0;
   std::int64_t patch_pitch = 0;
-  bool unrolled = false;  ///< 3 x 3, at most 8 input channels: the kernel made for it
+  bool unrolled = false;      ///< 3 x 3, at most 8 input channels: the kernel made for it
+  bool by_warpgroup = false;  ///< the kernel of wgmma: 4 warps, 64 channels x 128 pixels
 
  private:
+  /// Leaves room for 2 blocks of the float32-accurate kernel on a multiprocessor of 227 KiB, and
+  /// for 3 of the other, which have fewer registers.
+  std::int64_t shared_budget() const { return (precision == Precision::fp32 ? 108 : 74) * 1024; }
+  void choose_chunk();
   void cut();
   void set_tile(std::int64_t height, std::int64_t width);
 };
 
-inline TensorCorePlan::TensorCorePlan(const Shape& shape, Precision p)
+inline TensorCorePlan::TensorCorePlan(const Shape& shape, Precision p, bool has_wgmma)
     : geometry(shape), precision(p) {
   Geometry& g = geometry;
   // A 1 x 1 kernel that steps over nothing does not mind where rows end. Long rows lose little by
@@ -100,15 +111,29 @@ inline TensorCorePlan::TensorCorePlan(const Shape& shape, Precision p)
   } else {
     warps_m = g.group_out_channels <= warp_channels ? 1 : 2;
   }
-  // Leaves room for 2 blocks of the float32-accurate kernel on a multiprocessor of 227 KiB, and for
-  // 3 of the other, which have fewer registers.
-  const std::int64_t shared_budget = (precision == Precision::fp32 ? 108 : 74) * 1024;
-  const std::int64_t blocks = (g.group_in_channels + 7) / 8;
+  // Its tiles are 4 strips of 32 columns, of which an output must fill most. Lines that are not
+  // copied in words keep its warps busy longer than it saves.
+  const std::int64_t strips = (g.output_width + strip - 1) / strip;
+  by_warpgroup = has_wgmma && taps() > 1 && taps() <= 2 * tensor_core_warpgroup_max_pairs &&
+                 g.stride_width == 1 && g.group_out_channels > warp_channels &&
+                 g.group_in_channels >= 16 && g.width % 4 == 0 &&
+                 5 * g.output_width >= 4 * strips * strip && g.output_height >= 4;
+  choose_chunk();
+  if (by_warpgroup && shared_bytes() > shared_budget()) {
+    by_warpgroup = false;
+    choose_chunk();
+  }
+}
+
+/// The most input channels at a time for which blocks share a multiprocessor, else 8.
+inline void TensorCorePlan::choose_chunk() {
+  const std::int64_t blocks = (geometry.group_in_channels + 7) / 8;
   for (std::int64_t at_once : {8, 4, 2, 1}) {
     chunk_channels = 8 * at_once;
+    if (by_warpgroup && pairs() > tensor_core_warpgroup_max_pairs) continue;
     if (at_once > blocks || (unrolled && at_once > 1)) continue;
     cut();
-    if (shared_bytes() <= shared_budget) break;
+    if (shared_bytes() <= shared_budget()) break;
   }
 }
 
@@ -123,9 +148,12 @@ inline void TensorCorePlan::cut() {
                                                                               : 1;
   std::int64_t least = std::numeric_limits<std::int64_t>::max();
   std::int64_t best_height = 1, best_width = 1;
-  for (std::int64_t width = 1; width <= std::min(g.output_width, block_pixels()); ++width) {
+  const std::int64_t widest = by_warpgroup ? strip : std::min(g.output_width, block_pixels());
+  for (std::int64_t width = 1; width <= widest; ++width) {
     const bool fits = unrolled ? width == warp_pixels_of_unrolled
-                               : width == g.output_width || (width % words == 0 && width >= 16);
+                      : by_warpgroup
+                          ? width == strip
+                          : width == g.output_width || (width % words == 0 && width >= 16);
     if (!fits) continue;
     const std::int64_t height = std::min(block_pixels() / width, g.output_height);
     set_tile(height, width);
@@ -152,12 +180,14 @@ inline void TensorCorePlan::set_tile(std::int64_t height, std::int64_t width) {
 }
 
 inline std::int64_t TensorCorePlan::shared_bytes() const {
-  return tensor_core_fixed_bytes(warps, warps_m) + pairs() * 8 +
+  return tensor_core_fixed_bytes(block_channels(), block_pixels(), warps,
+                                 by_warpgroup ? 1 : warps / warps_m) +
+         pairs() * 8 +
          (unrolled ? std::max(patch_bytes(), raw_bytes()) : patch_bytes() + raw_bytes());
 }
 
 inline std::string TensorCorePlan::description() const {
-  return std::string("tensor cores, ") +
+  return std::string(by_warpgroup ? "tensor cores by warpgroups, " : "tensor cores, ") +
          (precision == Precision::fp32 ? "operands of two float16 each" : "operands of float16") +
          ", tiles of " + std::to_string(tiles.tile_height) + " rows x " +
          std::to_string(tiles.tile_width) + " columns x " + std::to_string(block_channels()) +

@@ -5,6 +5,7 @@
 #include <cstdint>
 
 #include "tensor_core_input.hpp"
+#include "tensor_core_warpgroup.hpp"
 
 namespace fusedconv::detail {
 
@@ -33,9 +34,11 @@ class TensorCoreProduct : public TensorCoreInput<C> {
   using Base::warp_n;
 
   __device__ explicit TensorCoreProduct(const TensorCoreTask& task) : Base(task) {
+    if constexpr (!C::by_warpgroup) {
 #pragma unroll
-    for (int i = 0; i < addresses; ++i)
-      row_address[i] = address_of_row(i * pixels_of_load, C::split);
+      for (int i = 0; i < addresses; ++i)
+        row_address[i] = address_of_row(i * pixels_of_load, C::split);
+    }
     if constexpr (C::one_chunk && C::split) high_row_address = address_of_row(0, false);
   }
 
@@ -203,6 +206,57 @@ class TensorCoreProduct : public TensorCoreInput<C> {
     }
   }
 
+  /// Has the sums where wgmma adds to them, as floats: moved while it does, they would have to
+  /// wait.
+  __device__ static void keep_in_registers(Sums& sum) {
+#pragma unroll
+    for (auto& m : sum) {
+#pragma unroll
+      for (auto& n : m) {
+#pragma unroll
+        for (float& value : n) asm volatile("" : "+f"(value));
+      }
+    }
+  }
+
+  __device__ static void add(Sums& sum, const Sums& part) {
+#pragma unroll
+    for (int m = 0; m < C::m_tiles; ++m) {
+#pragma unroll
+      for (int n = 0; n < C::n_tiles; ++n) {
+#pragma unroll
+        for (int i = 0; i < 4; ++i) sum[m][n][i] += part[m][n][i];
+      }
+    }
+  }
+
+  /// Starts adding the products of some pairs of (block of 8 input channels, tap); small ones come
+  /// first, as in multiply_pair. Parts begin with zero.
+  template <int Pairs>
+  __device__ void multiply_by_warpgroup(Sums& sum, const Weights (&weights)[Pairs],
+                                        int first_pair) const {
+    constexpr int strips = C::pixels / tensor_core_warpgroup_strip;
+    constexpr int n_tiles = C::n_tiles / strips;
+    const unsigned patch = address_of(shared().patch) / 16;
+    Wgmma::begin();
+#pragma unroll
+    for (int i = 0; i < Pairs; ++i) {
+#pragma unroll
+      for (int product = 0; product < (C::split ? 3 : 1); ++product) {
+        const bool is_low_weight = product == 1;
+        const int low_input = C::split && product == 0 ? t.patch_plane : 0;
+#pragma unroll
+        for (int strip = 0; strip < strips; ++strip) {
+          Wgmma::multiply(*reinterpret_cast<float(*)[n_tiles][4]>(&sum[0][strip * n_tiles]),
+                          is_low_weight ? weights[i].low[0] : weights[i].high[0],
+                          t.pair_places[first_pair + i] + patch + low_input + strip * t.strip_step,
+                          !C::in_parts || i > 0 || product > 0);
+        }
+      }
+    }
+    Wgmma::commit();
+  }
+
   /// The convolution of a tile, its weights' row scales and the returned factor apart. Where
   /// input comes in chunks, each starts the copy of the next, the last that of the next tile.
   __device__ float convolve(int turn, bool is_last, bool& in_float, Sums& sum) {
@@ -242,7 +296,10 @@ class TensorCoreProduct : public TensorCoreInput<C> {
       const uint4* fragment = weights;
       const uint4* const last_fragment = weights + (t.pairs_of_group - 1) * 64;
       const auto next_of = [&](const uint4* f) { return f == last_fragment ? f : f + 64; };
-      Weights following = fetch<C::split>(fragment);
+      constexpr int ahead = C::by_warpgroup ? tensor_core_warpgroup_pairs : 1;
+      Weights following[ahead];
+#pragma unroll
+      for (int i = 0; i < ahead; ++i) following[i] = fetch<C::split>(weights + i * 64);
       for (int chunk = 0; chunk < t.chunks; ++chunk) {
         await_load();
         synchronize();
@@ -264,11 +321,27 @@ class TensorCoreProduct : public TensorCoreInput<C> {
         }
         const int* const offsets = entry_offsets() + is_partner;
         const auto step = [&](Sums& to, int pair) {
-          const Weights weights = following;
-          following = fetch<C::split>(fragment = next_of(fragment));
+          const Weights weights = following[0];
+          following[0] = fetch<C::split>(fragment = next_of(fragment));
           multiply_pair<false>(to, weights, shift + offsets[2 * pair]);
         };
-        if constexpr (C::in_parts) {
+        if constexpr (C::by_warpgroup) {
+          keep_in_registers(sum);
+#pragma unroll 1
+          for (int first = 0; first < t.pairs; first += ahead) {
+            Weights weights[ahead];
+#pragma unroll
+            for (int i = 0; i < ahead; ++i) weights[i] = following[i];
+            Sums part;
+            fragment = fragment + ahead * 64 > last_fragment ? fragment : fragment + ahead * 64;
+#pragma unroll
+            for (int i = 0; i < ahead; ++i) following[i] = fetch<C::split>(fragment + i * 64);
+            multiply_by_warpgroup(C::in_parts ? part : sum, weights, first);
+            Wgmma::await();
+            if constexpr (C::in_parts) add(sum, part);
+          }
+          keep_in_registers(sum);
+        } else if constexpr (C::in_parts) {
 #pragma unroll 1
           for (int first = 0; first < t.pairs; first += C::pairs_per_part) {
             Sums part;
@@ -280,14 +353,7 @@ class TensorCoreProduct : public TensorCoreInput<C> {
 #pragma unroll 1
               for (int pair = first; pair < t.pairs; ++pair) step(part, pair);
             }
-#pragma unroll
-            for (int m = 0; m < C::m_tiles; ++m) {
-#pragma unroll
-              for (int n = 0; n < C::n_tiles; ++n) {
-#pragma unroll
-                for (int i = 0; i < 4; ++i) sum[m][n][i] += part[m][n][i];
-              }
-            }
+            add(sum, part);
           }
         } else {
 #pragma unroll 3

@@ -11,6 +11,13 @@ namespace fusedconv::detail {
 /// Pixels of a patch that the unrolled kernel takes at most.
 inline constexpr int tensor_core_unrolled_patch = 512;
 
+/// Pairs that the kernel of warpgroups multiplies before it waits, and output pixels side by side
+/// in a row that it takes at once.
+inline constexpr int tensor_core_warpgroup_pairs = 3;
+inline constexpr int tensor_core_warpgroup_strip = 32;
+/// Pairs of a chunk that it takes at most.
+inline constexpr int tensor_core_warpgroup_max_pairs = 126;
+
 /// Exponents of the largest magnitudes that are scaled to float16, on both sides of 2^0.
 inline constexpr unsigned tensor_core_range = 45;
 
@@ -87,6 +94,10 @@ struct TensorCoreTask {
   int chunk_channels, chunks, pairs, pairs_of_group;
   int patch_height, patch_pitch, patch_plane;
   int patch_bytes, words_per_line;
+  int strip_step;  ///< pixels of the patch from a strip of a tile to the next
+  /// Of a chunk, for warpgroups: pixels of the patch to a pair's first part and, times 2^16, from
+  /// there to its second.
+  unsigned pair_places[tensor_core_warpgroup_max_pairs];
   int lines_at_once, step_channels, step_rows;  ///< lines: a row of an input channel each
   int load_steps, step_target;
   std::int64_t step_floats, step_floats_wrapping;

@@ -1,0 +1,59 @@
+// SPDX-License-Identifier: Apache-2.0
+#ifndef FUSEDCONV_SRC_CONVOLUTION_TENSOR_CORE_WARPGROUP_HPP
+#define FUSEDCONV_SRC_CONVOLUTION_TENSOR_CORE_WARPGROUP_HPP
+
+#include <cuda_runtime.h>
+
+#include <cstdint>
+
+namespace fusedconv::detail {
+
+/// Products of four warps together, of compute capability 9.0 (wgmma of PTX): 64 x 16 float16 in
+/// registers, as mma.sync takes them, times 16 x 32 in shared memory, added to sums as mma.sync
+/// keeps them.
+struct Wgmma {
+  /// Before the first product that takes registers which were written otherwise.
+  __device__ static void begin() {
+#ifdef __CUDA_ARCH_FEAT_SM90_ALL
+    asm volatile("wgmma.fence.sync.aligned;" ::: "memory");
+#endif
+  }
+
+  /// d = a b, or d + a b.
+  /// \param b where the right operand lies, in words of 16 bytes: 8 consecutive ones are 8 columns
+  /// of
+  ///          8 rows each, and the next 8 columns follow; from the first 8 rows to the others are
+  ///          b / 2^16 words
+  __device__ static void multiply(float (&d)[4][4], const uint4& a, unsigned b, bool adds) {
+#ifdef __CUDA_ARCH_FEAT_SM90_ALL
+    constexpr std::uint64_t words_of_columns = 8;
+    asm volatile(
+        "{.reg .pred p;\n setp.ne.s32 p, %21, 0;\n"
+        "wgmma.mma_async.sync.aligned.m64n32k16.f32.f16.f16 "
+        "{%0, %1, %2, %3, %4, %5, %6, %7, %8, %9, %10, %11, %12, %13, %14, %15}, "
+        "{%16, %17, %18, %19}, %20, p, 1, 1, 0;}"
+        : "+f"(d[0][0]), "+f"(d[0][1]), "+f"(d[0][2]), "+f"(d[0][3]), "+f"(d[1][0]), "+f"(d[1][1]),
+          "+f"(d[1][2]), "+f"(d[1][3]), "+f"(d[2][0]), "+f"(d[2][1]), "+f"(d[2][2]), "+f"(d[2][3]),
+          "+f"(d[3][0]), "+f"(d[3][1]), "+f"(d[3][2]), "+f"(d[3][3])
+        : "r"(a.x), "r"(a.y), "r"(a.z), "r"(a.w), "l"(words_of_columns << 32 | b),
+          "r"(static_cast<int>(adds)));
+#endif
+  }
+
+  __device__ static void commit() {
+#ifdef __CUDA_ARCH_FEAT_SM90_ALL
+    asm volatile("wgmma.commit_group.sync.aligned;" ::: "memory");
+#endif
+  }
+
+  /// Until all products are done.
+  __device__ static void await() {
+#ifdef __CUDA_ARCH_FEAT_SM90_ALL
+    asm volatile("wgmma.wait_group.sync.aligned 0;" ::: "memory");
+#endif
+  }
+};
+
+}  // namespace fusedconv::detail
+
+#endif

@@ -1,0 +1,18 @@
+// SPDX-License-Identifier: Apache-2.0
+#ifndef FUSEDCONV_SRC_CONVOLUTION_TENSOR_CORE_WARPGROUP_KERNEL_HPP
+#define FUSEDCONV_SRC_CONVOLUTION_TENSOR_CORE_WARPGROUP_KERNEL_HPP
+
+#include "tensor_core_task.hpp"
+
+namespace fusedconv::detail {
+
+using TensorCoreKernel = void (*)(TensorCoreTask);
+
+/// The kernel of warpgroups. In a file of its own, which is compiled for compute capability 9.0 and
+/// what it alone has (sm_90a), and knows nothing of Kokkos.
+/// \param split operands as sums of two float16
+TensorCoreKernel tensor_core_warpgroup_kernel(bool split);
+
+}  // namespace fusedconv::detail
+
+#endif
