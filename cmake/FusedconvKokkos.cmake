@@ -1,7 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 
-# Kokkos for this project: found where the user points (Kokkos_ROOT, CMAKE_PREFIX_PATH), else what
-# scripts/setup unpacked, else on the system, else fetched.
+# Kokkos for this project: the one that a project which includes this one has already, else found
+# where the user points (Kokkos_ROOT, CMAKE_PREFIX_PATH), else what scripts/setup unpacked, else on
+# the system, else fetched.
 #
 # Sets fusedconv_backends (the enabled Kokkos backends, in capitals),
 # fusedconv_kokkos_language (the CMake language of files that include Kokkos) and
@@ -17,11 +18,27 @@ foreach(backend IN LISTS fusedconv_known_backends)
   endif()
 endforeach()
 
-find_package(Kokkos QUIET CONFIG HINTS "${PROJECT_SOURCE_DIR}/.deps/kokkos/usr")
+# Whether Kokkos is built along with this project, from its sources.
+set(fusedconv_kokkos_is_source FALSE)
+if(TARGET Kokkos::kokkos)
+  get_target_property(fusedconv_kokkos_is_imported Kokkos::kokkos IMPORTED)
+  if(NOT fusedconv_kokkos_is_imported)
+    set(fusedconv_kokkos_is_source TRUE)
+  endif()
+endif()
+
+# Where the including project has found Kokkos, it is not found again: to find it without the
+# components that the project chose would put Kokkos's compiler launcher on all that is built.
+if(NOT fusedconv_kokkos_is_source AND NOT (TARGET Kokkos::kokkos AND Kokkos_FOUND))
+  # The targets are global, for those who link the library are outside of this directory.
+  find_package(Kokkos QUIET CONFIG GLOBAL HINTS "${PROJECT_SOURCE_DIR}/.deps/kokkos/usr")
+endif()
 
 if(Kokkos_FOUND)
   message(STATUS "Kokkos ${Kokkos_VERSION} (${Kokkos_DEVICES}): ${Kokkos_DIR}")
   set(fusedconv_kokkos_origin "in ${Kokkos_DIR}")
+elseif(fusedconv_kokkos_is_source)
+  set(fusedconv_kokkos_origin "in ${Kokkos_SOURCE_DIR}")
 elseif(FUSEDCONV_FETCH_KOKKOS)
   include(FetchContent)
   FetchContent_Declare(
@@ -40,14 +57,16 @@ elseif(FUSEDCONV_FETCH_KOKKOS)
   set_directory_properties(PROPERTIES SYSTEM ON)
   FetchContent_MakeAvailable(Kokkos)
   set_directory_properties(PROPERTIES SYSTEM OFF)
-  FetchContent_GetProperties(Kokkos SOURCE_DIR fusedconv_kokkos_source_dir)
-  get_directory_property(
-    Kokkos_VERSION DIRECTORY "${fusedconv_kokkos_source_dir}" DEFINITION Kokkos_VERSION)
+  set(fusedconv_kokkos_is_source TRUE)
   set(fusedconv_kokkos_origin "fetched")
 else()
   message(
     FATAL_ERROR
       "Kokkos was not found: run scripts/setup, give Kokkos_ROOT, or set FUSEDCONV_FETCH_KOKKOS.")
+endif()
+
+if(fusedconv_kokkos_is_source)
+  get_directory_property(Kokkos_VERSION DIRECTORY "${Kokkos_SOURCE_DIR}" DEFINITION Kokkos_VERSION)
 endif()
 
 if(Kokkos_VERSION VERSION_LESS 4.5)
@@ -57,13 +76,21 @@ if(Kokkos_VERSION VERSION_LESS 4.5)
       "give Kokkos_ROOT of another one.")
 endif()
 
-# A Kokkos that was found lists its devices; a fetched one has only its options.
+# A Kokkos that was found lists its devices; one that is built along has only its options.
 set(fusedconv_backends)
 foreach(backend IN LISTS fusedconv_known_backends)
-  if(backend IN_LIST Kokkos_DEVICES OR (NOT Kokkos_DEVICES AND Kokkos_ENABLE_${backend}))
+  if(backend IN_LIST Kokkos_DEVICES OR (fusedconv_kokkos_is_source AND Kokkos_ENABLE_${backend}))
     list(APPEND fusedconv_backends ${backend})
   endif()
 endforeach()
+if(NOT fusedconv_backends)
+  list(JOIN fusedconv_known_backends ", Kokkos_ENABLE_" fusedconv_backend_options)
+  message(
+    FATAL_ERROR
+      "The Kokkos ${fusedconv_kokkos_origin} has no backend that fusedconv has kernels for, only "
+      "[${Kokkos_DEVICES}]; give Kokkos_ROOT of one that was built with Kokkos_ENABLE_"
+      "${fusedconv_backend_options}.")
+endif()
 foreach(backend IN LISTS fusedconv_wanted_backends)
   if(NOT backend IN_LIST fusedconv_backends)
     message(
