@@ -392,6 +392,29 @@ TYPED_TEST(LayerTest, RunsOnPartsOfACallersViews) {
                         run_layer(exec, cut_batch(problem, 1, 2))));
 }
 
+TYPED_TEST(LayerTest, RunsOnOneImageOfRankThreeAndOnStridesOfLayoutRight) {
+  using MemorySpace = typename TypeParam::memory_space;
+  using Image = Kokkos::View<float***, Kokkos::LayoutRight, MemorySpace>;
+  using Strided = Kokkos::View<float****, Kokkos::LayoutStride, MemorySpace>;
+  const TypeParam exec;
+  const Problem problem = random_problem(several_tiles(2).with_batch(1), 1);
+  const Shape& shape = problem.shape;
+  const auto x = device_input<TypeParam>(problem);
+  const auto y = device_output<TypeParam>(shape);
+  const Layer<TypeParam> layer = make_layer(exec, problem, {});
+  const std::vector<float> expected = run_layer(exec, layer, problem);
+
+  layer(exec, Image(x.data(), shape.in_channels, shape.height, shape.width),
+        Image(y.data(), shape.out_channels, shape.output_height(), shape.output_width()));
+  exec.fence("fusedconv::test: end of run");
+  EXPECT_TRUE(same_bits(to_host(y), expected));
+
+  Kokkos::deep_copy(y, Kokkos::Experimental::quiet_NaN_v<float>);
+  layer(exec, Strided(x), Strided(y));
+  exec.fence("fusedconv::test: end of run");
+  EXPECT_TRUE(same_bits(to_host(y), expected));
+}
+
 TYPED_TEST(LayerTest, ParametersMayChangeOnceTheLayerIsMade) {
   using MemorySpace = typename TypeParam::memory_space;
   const TypeParam exec;

@@ -99,6 +99,29 @@ TYPED_TEST(LayerArgumentsTest, ViewsWithGapsAreRefused) {
   EXPECT_EQ(refused_object([&] { layer(exec, x, padded_y); }), "y");
 }
 
+TYPED_TEST(LayerArgumentsTest, ViewsOfOtherStridesAreRefusedInWords) {
+  using Strided = Kokkos::View<float****, Kokkos::LayoutStride, typename TypeParam::memory_space>;
+  const TypeParam exec;
+  const Layer<TypeParam> layer = make_layer(exec, random_problem(shape, 1), {});
+  const Tensor<TypeParam> y("y", 3, 6, 7, 6);
+  const auto message = [&](const Kokkos::LayoutStride& layout) {
+    try {
+      layer(exec, Strided("x", layout), y);
+    } catch (const InvalidArgument& error) {
+      return std::string(error.what());
+    }
+    return std::string("nothing thrown");
+  };
+  EXPECT_EQ(message(Kokkos::LayoutStride(3, 360, 4, 1, 9, 40, 10, 4)),
+            "x: expected a View without gaps, of strides (360, 90, 10, 1), found strides (360, 1, "
+            "40, 4), channels last: copy it to a View of LayoutRight (N, C, H, W)");
+  EXPECT_EQ(message(Kokkos::LayoutStride(3, 400, 4, 100, 9, 11, 10, 1)),
+            "x: expected a View without gaps, of strides (360, 90, 10, 1), found strides (400, "
+            "100, 11, 1): copy it to a View of LayoutRight that is not padded");
+  EXPECT_EQ(message(Kokkos::LayoutStride(3, 360, 4, 90, 9, 10, 10, 1)), "nothing thrown");
+  exec.fence("fusedconv::test: end of runs");
+}
+
 TYPED_TEST(LayerArgumentsTest, WrongExtentsOfParametersAreRefused) {
   using MemorySpace = typename TypeParam::memory_space;
   using Vector = Kokkos::View<float*, Kokkos::LayoutRight, MemorySpace>;

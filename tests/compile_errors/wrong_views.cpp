@@ -22,14 +22,14 @@ struct FarMemory {
 
 void wrong_views(
     const fusedconv::Layer<Space>& layer, const Space& exec, const Right& right,
-    const Kokkos::View<float***, Kokkos::LayoutRight, Space::memory_space>& rank_3,
+    const Kokkos::View<float**, Kokkos::LayoutRight, Space::memory_space>& rank_2,
     const Kokkos::View<double****, Kokkos::LayoutRight, Space::memory_space>& doubles,
     const Kokkos::View<const float****, Kokkos::LayoutRight, Space::memory_space>& input,
     const Kokkos::View<float****, Kokkos::LayoutLeft, Space::memory_space>& left,
     const Kokkos::View<float****, Kokkos::LayoutRight, FarMemory>& far) {
   layer(exec, 1.0f, right);     // expected: x and y must be Kokkos::Views
-  layer(exec, rank_3, right);   // expected: x must have rank 4
-  layer(exec, right, rank_3);   // expected: y must have rank 4
+  layer(exec, rank_2, right);   // expected: x must have rank 4
+  layer(exec, right, rank_2);   // expected: y must have rank 4
   layer(exec, doubles, right);  // expected: x must hold float
   layer(exec, right, doubles);  // expected: y must hold float that is not const
   layer(exec, right, input);    // expected: y must hold float that is not const

@@ -3,6 +3,8 @@
 #define FUSEDCONV_LAYER_HPP
 
 #include <Kokkos_Core.hpp>
+#include <array>
+#include <cstddef>
 #include <cstdint>
 #include <fusedconv/options.hpp>
 #include <fusedconv/parameters.hpp>
@@ -85,17 +87,16 @@ class Layer {
 
   /// Runs the block on 1 to `shape().batch` images.
   /// \param exec instance to enqueue on
-  /// \param x    (N, in_channels, height, width) float, LayoutRight, accessible from exec
-  /// \param y    (N, out_channels, output height, output width) float, LayoutRight; must not
-  /// overlap
-  ///             x; holds activations while the run is under way
-  /// \throws InvalidArgument naming the tensor if extents do not match
+  /// \param x    (N, in_channels, height, width), or without N for one image; float, accessible
+  /// from
+  ///             exec. LayoutRight, or LayoutStride with the strides that LayoutRight would have
+  /// \param y    (N, out_channels, output height, output width) likewise; must not overlap x; holds
+  ///             activations while the run is under way
+  /// \throws InvalidArgument naming the tensor if extents do not match, or strides are others
   template <class InputView, class OutputView>
   void operator()(const ExecutionSpace& exec, const InputView& x, const OutputView& y) const {
     check_types<InputView, OutputView>();
-    check_contiguous("x", x.span_is_contiguous());
-    check_contiguous("y", y.span_is_contiguous());
-    run(exec, as_input(x), as_output(y));
+    run(exec, as_tensor<Input>("x", x), as_tensor<Output>("y", y));
   }
 
   /// The first step of a block of output rows of one image: convolves and activates, and adds what
@@ -116,9 +117,8 @@ class Layer {
   void activate_rows(const ExecutionSpace& exec, const RowRange& rows, const InputView& x_rows,
                      const OutputView& y_rows, const RowStatistics& statistics) const {
     check_types<InputView, OutputView>();
-    check_contiguous("x_rows", x_rows.span_is_contiguous());
-    check_contiguous("y_rows", y_rows.span_is_contiguous());
-    activate_block(exec, rows, as_input(x_rows), as_output(y_rows), statistics);
+    activate_block(exec, rows, as_tensor<Input>("x_rows", x_rows),
+                   as_tensor<Output>("y_rows", y_rows), statistics);
   }
 
   /// The second step: normalises a block. Like activate_rows() in what it does not do.
@@ -131,27 +131,34 @@ class Layer {
   void normalize_rows(const ExecutionSpace& exec, const RowRange& rows, const InputView& x_rows,
                       const OutputView& y_rows, const ConstRowStatistics& statistics) const {
     check_types<InputView, OutputView>();
-    check_contiguous("x_rows", x_rows.span_is_contiguous());
-    check_contiguous("y_rows", y_rows.span_is_contiguous());
-    normalize_block(exec, rows, as_input(x_rows), as_output(y_rows), statistics);
+    normalize_block(exec, rows, as_tensor<Input>("x_rows", x_rows),
+                    as_tensor<Output>("y_rows", y_rows), statistics);
   }
 
  private:
   class Implementation;
 
+  /// Those of LayoutStride are looked at when a View comes.
+  template <class Layout>
+  static constexpr bool is_layout_of_caller =
+      std::is_same_v<Layout, Kokkos::LayoutRight> || std::is_same_v<Layout, Kokkos::LayoutStride>;
+
   template <class InputView, class OutputView>
   static constexpr void check_types() {
     static_assert(Kokkos::is_view_v<InputView> && Kokkos::is_view_v<OutputView>,
                   "fusedconv::Layer: x and y must be Kokkos::Views");
-    static_assert(InputView::rank() == 4, "fusedconv::Layer: x must have rank 4 (N, C, H, W)");
-    static_assert(OutputView::rank() == 4, "fusedconv::Layer: y must have rank 4 (N, C, H, W)");
+    static_assert(InputView::rank() == 4 || InputView::rank() == 3,
+                  "fusedconv::Layer: x must have rank 4 (N, C, H, W), or 3 (C, H, W)");
+    static_assert(OutputView::rank() == 4 || OutputView::rank() == 3,
+                  "fusedconv::Layer: y must have rank 4 (N, C, H, W), or 3 (C, H, W)");
     static_assert(std::is_same_v<typename InputView::non_const_value_type, float>,
                   "fusedconv::Layer: x must hold float");
     static_assert(std::is_same_v<typename OutputView::value_type, float>,
                   "fusedconv::Layer: y must hold float that is not const");
-    static_assert(std::is_same_v<typename InputView::array_layout, Kokkos::LayoutRight> &&
-                      std::is_same_v<typename OutputView::array_layout, Kokkos::LayoutRight>,
-                  "fusedconv::Layer: x and y must be LayoutRight (NCHW)");
+    static_assert(is_layout_of_caller<typename InputView::array_layout> &&
+                      is_layout_of_caller<typename OutputView::array_layout>,
+                  "fusedconv::Layer: x and y must be LayoutRight (NCHW), or LayoutStride with the "
+                  "strides of LayoutRight");
     static_assert(
         Kokkos::SpaceAccessibility<ExecutionSpace, typename InputView::memory_space>::accessible &&
             Kokkos::SpaceAccessibility<ExecutionSpace,
@@ -159,16 +166,22 @@ class Layer {
         "fusedconv::Layer: x and y must be accessible from the layer's execution space");
   }
 
-  template <class InputView>
-  static Input as_input(const InputView& x) {
-    return Input(x.data(), x.extent(0), x.extent(1), x.extent(2), x.extent(3));
-  }
-  template <class OutputView>
-  static Output as_output(const OutputView& y) {
-    return Output(y.data(), y.extent(0), y.extent(1), y.extent(2), y.extent(3));
+  /// A caller's View without a copy, one image as a batch of one.
+  template <class Tensor, class View>
+  static Tensor as_tensor(const char* name, const View& view) {
+    constexpr std::size_t absent = 4 - View::rank();
+    std::array<std::int64_t, 4> extents{1, 1, 1, 1};
+    std::array<std::int64_t, 4> strides{};
+    for (std::size_t i = absent; i < 4; ++i) {
+      extents[i] = static_cast<std::int64_t>(view.extent(i - absent));
+      strides[i] = static_cast<std::int64_t>(view.stride(i - absent));
+    }
+    require_contiguous(name, extents, strides);
+    return Tensor(view.data(), extents[0], extents[1], extents[2], extents[3]);
   }
 
-  static void check_contiguous(const char* name, bool contiguous);
+  static void require_contiguous(const char* name, const std::array<std::int64_t, 4>& extents,
+                                 const std::array<std::int64_t, 4>& strides);
   void run(const ExecutionSpace& exec, const Input& x, const Output& y) const;
   void activate_block(const ExecutionSpace& exec, const RowRange& rows, const Input& x_rows,
                       const Output& y_rows, const RowStatistics& statistics) const;
