@@ -19,6 +19,7 @@ class InvalidArgument : public std::invalid_argument {
   /// \param found    what was there ("extents (32, 4, 3, 3)")
   InvalidArgument(std::string object, std::string expected, std::string found);
 
+  /// The parts of the sentence, as the constructor was given them.
   const std::string& object() const noexcept { return object_; }
   const std::string& expected() const noexcept { return expected_; }
   const std::string& found() const noexcept { return found_; }
@@ -38,6 +39,7 @@ class OutOfMemory : public std::runtime_error {
   OutOfMemory(const std::string& what_for, const std::string& memory_space,
               std::int64_t requested_bytes);
 
+  /// Bytes asked for, of one allocation.
   std::int64_t requested_bytes() const noexcept { return requested_bytes_; }
 
  private:

@@ -49,6 +49,7 @@ template <class ExecutionSpace>
 class Layer {
  public:
   using execution_space = ExecutionSpace;
+  /// Where the layer's workspace is, and parameters are.
   using memory_space = typename ExecutionSpace::memory_space;
   /// (N, in_channels, height, width)
   using Input = Kokkos::View<const float****, Kokkos::LayoutRight,
@@ -66,6 +67,7 @@ class Layer {
   using RowStatistics = Kokkos::View<std::uint64_t*, Kokkos::LayoutRight,
                                      Kokkos::Device<ExecutionSpace, memory_space>,
                                      Kokkos::MemoryTraits<Kokkos::Unmanaged>>;
+  /// The same, only read.
   using ConstRowStatistics = Kokkos::View<const std::uint64_t*, Kokkos::LayoutRight,
                                           Kokkos::Device<ExecutionSpace, memory_space>,
                                           Kokkos::MemoryTraits<Kokkos::Unmanaged>>;
@@ -82,7 +84,9 @@ class Layer {
   /// \throws InvalidArgument if shape or an option is wrong
   static Plan plan(const Shape& shape, const Options& options = {});
 
+  /// As the constructor was given it.
   const Shape& shape() const;
+  /// What a run does.
   const Plan& plan() const;
 
   /// Runs the block on 1 to `shape().batch` images.

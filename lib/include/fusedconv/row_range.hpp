@@ -9,8 +9,8 @@ namespace fusedconv {
 
 /// Consecutive rows of an image's input or output.
 struct RowRange {
-  std::int64_t first = 0;
-  std::int64_t count = 0;
+  std::int64_t first = 0;  ///< index of the first row, in the whole image
+  std::int64_t count = 0;  ///< rows
 
   /// The row after the last.
   std::int64_t end() const { return first + count; }

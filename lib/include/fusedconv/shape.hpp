@@ -21,9 +21,13 @@ struct Shape {
   std::int64_t height = 1;        ///< rows of the input
   std::int64_t width = 1;         ///< columns of the input
   std::int64_t out_channels = 1;  ///< channels of the output
+  /// Pixels.
   HeightWidth kernel_size{1, 1};
+  /// Input pixels from one output pixel to the next.
   HeightWidth stride{1, 1};
+  /// Rows and columns of zeros on each side of the input.
   HeightWidth padding{0, 0};
+  /// Input pixels from one weight to the next.
   HeightWidth dilation{1, 1};
   std::int64_t groups = 1;      ///< channel groups of the convolution
   std::int64_t num_groups = 1;  ///< groups of the normalisation
@@ -36,14 +40,17 @@ struct Shape {
   /// floor((height + 2 padding - dilation (kernel - 1) - 1) / stride) + 1, `torch.nn.Conv2d`'s
   /// formula; at least 1 for a validated shape.
   std::int64_t output_height() const { return output_extent(height, 0); }
+  /// Likewise of width.
   std::int64_t output_width() const { return output_extent(width, 1); }
 
+  /// Input channels that an output channel is convolved from.
   std::int64_t in_channels_per_group() const { return in_channels / groups; }
+  /// Output channels of a channel group of the convolution.
   std::int64_t out_channels_per_group() const { return out_channels / groups; }
   /// Channels that are normalised together.
   std::int64_t channels_per_norm_group() const { return out_channels / num_groups; }
-  std::int64_t kernel_area() const { return kernel_size[0] * kernel_size[1]; }
-  std::int64_t output_area() const { return output_height() * output_width(); }
+  std::int64_t kernel_area() const { return kernel_size[0] * kernel_size[1]; }   ///< pixels
+  std::int64_t output_area() const { return output_height() * output_width(); }  ///< pixels
 
   std::int64_t input_size() const { return batch * in_channels * height * width; }   ///< elements
   std::int64_t output_size() const { return batch * out_channels * output_area(); }  ///< elements
