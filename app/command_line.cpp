@@ -53,6 +53,16 @@ std::vector<std::string> precision_choices() {
   return {std::string(to_string(Precision::fp32)), std::string(to_string(Precision::tf32))};
 }
 
+/// The headings of --help and what stands under them, besides "Computing", under which is the rest.
+std::vector<std::pair<const char*, std::vector<const char*>>> help_groups() {
+  return {{"Files", {"INPUT", "--output", "--output-dir", "--parameters"}},
+          {"Storage", {"--output-type", "--compress", "--hdf5-alignment", "--hdf5-hint"}},
+          {"Memory", {"--chunk", "--memory", "--device-memory"}},
+          {"Checking", {"--dry-run", "--verify", "--tolerance"}},
+          {"Running", {"--resume", "--report", "--log-interval", "--quiet"}},
+          {"Information", {"--help", "--version"}}};
+}
+
 /// "KEY=VALUE"
 std::pair<std::string, std::string> hint(const std::string& text) {
   const std::size_t equals = text.find('=');
@@ -72,8 +82,13 @@ std::variant<CommandLine, EarlyExit> parse_command_line(int argc, const char* co
       "Runs as it is or under mpirun; ranks share the images.",
       name);
   app.footer(
-      "Exit codes: 0 done, 1 failed while running, 2 bad input or usage, 3 verification failed,\n"
-      "4 interrupted by SIGTERM, SIGINT or SIGUSR1 and to be run again with --resume.");
+      "Exit codes:\n"
+      "  0  done\n"
+      "  1  failed while running: out of memory, a read or write error\n"
+      "  2  bad input or usage\n"
+      "  3  --verify found a larger error than --tolerance; the output is kept\n"
+      "  4  interrupted by SIGTERM, SIGINT or SIGUSR1; run again with --resume");
+  app.option_defaults()->group("Computing");
   app.set_version_flag("--version", version_text(), "Print versions and backends, and exit");
 
   app.add_option("INPUT", line.inputs,
@@ -176,6 +191,10 @@ std::variant<CommandLine, EarlyExit> parse_command_line(int argc, const char* co
                "Check the input, print shapes, partition, algorithm and memory, and stop")
       ->excludes(report);
   app.add_flag("--quiet", line.quiet, "Print nothing but errors");
+
+  for (const auto& [group, options] : help_groups()) {
+    for (const char* option : options) app.get_option(option)->group(group);
+  }
 
   try {
     app.parse(argc, argv);

@@ -3,12 +3,14 @@
 
 #include <fusedconv/error.hpp>
 #include <fusedconv/options.hpp>
+#include <sstream>
 #include <string>
 #include <variant>
 #include <vector>
 
 #include "backend.hpp"
 #include "command_line.hpp"
+#include "exit_code.hpp"
 
 namespace fusedconv::test {
 namespace {
@@ -138,6 +140,29 @@ TEST(CommandLine, HelpNamesEveryPrecisionAndAlgorithm) {
   for (const char* words : {"--precision", "fp32", "tf32", "winograd", "tensor_core"}) {
     EXPECT_NE(exit.text.find(words), std::string::npos) << exit.text;
   }
+}
+
+TEST(CommandLine, HelpIsGroupedAndEndsWithTheExitCodes) {
+  const std::vector<const char*> arguments{"fusedconv_app", "--help"};
+  const auto exit = std::get<app::EarlyExit>(
+      app::parse_command_line(static_cast<int>(arguments.size()), arguments.data()));
+  for (const char* group :
+       {"Files", "Storage", "Computing", "Memory", "Checking", "Running", "Information"}) {
+    EXPECT_NE(exit.text.find(std::string("\n") + group + ":\n"), std::string::npos) << group;
+  }
+  EXPECT_EQ(exit.text.find("\nOptions:\n"), std::string::npos) << exit.text;
+  // The first words of the last lines are the codes.
+  const std::size_t codes = exit.text.find("\nExit codes:\n");
+  ASSERT_NE(codes, std::string::npos) << exit.text;
+  std::istringstream lines(exit.text.substr(codes + 1));
+  std::string line;
+  std::getline(lines, line);
+  for (const app::ExitCode code : {app::done, app::failed_while_running, app::bad_input_or_usage,
+                                   app::verification_failed, app::interrupted}) {
+    ASSERT_TRUE(std::getline(lines, line));
+    EXPECT_TRUE(line.starts_with("  " + std::to_string(code) + "  ")) << line;
+  }
+  while (std::getline(lines, line)) EXPECT_EQ(line, "");
 }
 
 TEST(Backend, IsTheFirstForAuto) {
