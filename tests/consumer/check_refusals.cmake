@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 
 # cmake -DSOURCE=<checkout> -DBUILD=<its build> -DVERSION=<fusedconv's> -DBACKENDS=<its backends>
-#       -DDIR=<directory to work in> -DGENERATOR=<generator> -DCOMPILER=<C++ compiler>
-#       -P check_refusals.cmake
+#       -DKOKKOS_VERSION=<its Kokkos's> -DDIR=<directory to work in> -DGENERATOR=<generator>
+#       -DCOMPILER=<C++ compiler> -P check_refusals.cmake
 #
 # A Kokkos that does not do is refused at configure time in a sentence that says what would, and so
 # is a fusedconv of another version than was asked for. The Kokkos are empty packages.
@@ -66,6 +66,12 @@ refused_command(
   SAYS "fusedconv was built with Kokkos" "but Kokkos 99.0.0 (" "is in ${DIR}/another"
        "or build fusedconv with the latter"
   COMMAND ${configure} -B "${DIR}/build_another" "-DKokkos_DIR=${DIR}/another")
+
+kokkos_package(other_backends ${KOKKOS_VERSION} HPX)
+refused_command(
+  SAYS "fusedconv was built with Kokkos ${KOKKOS_VERSION} (${BACKENDS})"
+       "but Kokkos ${KOKKOS_VERSION} (HPX) is in ${DIR}/other_backends"
+  COMMAND ${configure} -B "${DIR}/build_other" "-DKokkos_DIR=${DIR}/other_backends")
 
 string(REGEX MATCH "^[0-9]+\\.[0-9]+" minor_version "${VERSION}")
 foreach(wanted IN ITEMS "${minor_version}.99" 99)
