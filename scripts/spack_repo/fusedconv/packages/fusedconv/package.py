@@ -83,7 +83,10 @@ class Fusedconv(CMakePackage, CudaPackage, ROCmPackage):
             args.append(self.define("KokkosKernels_ROOT", spec["kokkos-kernels"].prefix))
         if spec.satisfies("^kokkos+cmake_lang"):
             if spec.satisfies("+cuda"):
-                args.append(self.define("CMAKE_CUDA_COMPILER", spec["cuda"].prefix.bin.nvcc))
+                # The compiler of Kokkos's own files.
+                is_clang = spec.satisfies("%cxx=clang")
+                compiler = self.compiler.cxx if is_clang else spec["cuda"].prefix.bin.nvcc
+                args.append(self.define("CMAKE_CUDA_COMPILER", compiler))
             elif spec.satisfies("+rocm"):
                 compiler = join_path(spec["llvm-amdgpu"].prefix.bin, "amdclang++")
                 args.append(self.define("CMAKE_HIP_COMPILER", compiler))
