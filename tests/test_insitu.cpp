@@ -107,7 +107,7 @@ TEST(Insitu, StepsNeitherAllocateNorCopyAndFenceWhereTheySay) {
 }
 
 TEST(Insitu, RefusesWhatItCannotDo) {
-  for (const char* arguments : {"", "0", "-3", "ten", "10x", "10 file more"}) {
+  for (const char* arguments : {"", "0", "10x", "10 file more"}) {
     const ProgramResult result = run_program(std::string(FUSEDCONV_INSITU " ") + arguments);
     EXPECT_EQ(result.exit_code, 2) << arguments;
     EXPECT_NE(result.output.find("usage: insitu STEPS [FILE]"), std::string::npos) << result.output;

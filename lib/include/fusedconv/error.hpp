@@ -19,9 +19,11 @@ class InvalidArgument : public std::invalid_argument {
   /// \param found    what was there ("extents (32, 4, 3, 3)")
   InvalidArgument(std::string object, std::string expected, std::string found);
 
-  /// The parts of the sentence, as the constructor was given them.
+  /// The name of what is wrong, as the constructor was given it.
   const std::string& object() const noexcept { return object_; }
+  /// What would have been right, likewise.
   const std::string& expected() const noexcept { return expected_; }
+  /// What was there, likewise.
   const std::string& found() const noexcept { return found_; }
 
  private:

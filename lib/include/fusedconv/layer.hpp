@@ -48,6 +48,7 @@ struct Plan {
 template <class ExecutionSpace>
 class Layer {
  public:
+  /// What runs are launched on, an instance of it for each.
   using execution_space = ExecutionSpace;
   /// Where the layer's workspace is, and parameters are.
   using memory_space = typename ExecutionSpace::memory_space;
@@ -75,6 +76,7 @@ class Layer {
   /// \param exec       the instance on which the parameters are packed; fenced before returning
   /// \param shape      `shape.batch` is the most images that one run may have
   /// \param parameters copied from
+  /// \param options    algorithm and precision
   /// \throws InvalidArgument if shape, a parameter's extents or an option is wrong
   /// \throws OutOfMemory if the workspace cannot be allocated
   Layer(const ExecutionSpace& exec, const Shape& shape, const Parameters<memory_space>& parameters,
@@ -110,6 +112,7 @@ class Layer {
   /// A block that stays in memory is completed by normalize_rows() once the statistics of all
   /// blocks have been added up. A sweep over blocks that do not is made twice: with statistics, and
   /// then with none, each block followed by normalize_rows().
+  /// \param exec       instance to enqueue on
   /// \param rows       a block as plan().row_alignment says
   /// \param x_rows     (1, in_channels, input_rows(shape(), rows).count, width), those rows
   /// \param y_rows     (1, out_channels, rows.count, output width); afterwards to be handed to
@@ -126,6 +129,7 @@ class Layer {
   }
 
   /// The second step: normalises a block. Like activate_rows() in what it does not do.
+  /// \param exec       instance to enqueue on
   /// \param rows       those of activate_rows()
   /// \param x_rows     what activate_rows() was given: some algorithms convolve again
   /// \param y_rows     as activate_rows() left it; receives the output

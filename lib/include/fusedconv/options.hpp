@@ -28,6 +28,8 @@ enum class Precision {
   tf32,
 };
 
+/// How a Layer computes: with which algorithm, and in which precision. What it computes is the
+/// Shape's.
 struct Options {
   Algorithm algorithm = Algorithm::automatic;
   Precision precision = Precision::fp32;

@@ -13,7 +13,9 @@ namespace fusedconv {
 /// \tparam MemorySpace where the Views live; any space that Kokkos can copy to the layer's
 template <class MemorySpace>
 struct Parameters {
+  /// A value for each output channel.
   using Vector = Kokkos::View<const float*, Kokkos::LayoutRight, MemorySpace>;
+  /// The convolution's kernels.
   using Weight = Kokkos::View<const float****, Kokkos::LayoutRight, MemorySpace>;
 
   Weight conv_weight;        ///< `conv.weight` (out_channels, in_channels / groups, kH, kW)

@@ -15,6 +15,7 @@ struct RowRange {
   /// The row after the last.
   std::int64_t end() const { return first + count; }
 
+  /// Whether both are the same rows.
   bool operator==(const RowRange&) const = default;
 };
 

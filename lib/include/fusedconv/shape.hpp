@@ -72,6 +72,7 @@ struct Shape {
     return shape;
   }
 
+  /// Whether all members are the same.
   bool operator==(const Shape&) const = default;
 
  private:
