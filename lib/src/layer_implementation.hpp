@@ -9,6 +9,7 @@
 #include "moments.hpp"
 #include "normalize.hpp"
 #include "row_statistics.hpp"
+#include "strides.hpp"
 #include "view_layout.hpp"
 #ifdef FUSEDCONV_HAVE_KOKKOS_KERNELS
 #include "convolution/gemm.hpp"
@@ -201,12 +202,8 @@ Plan describe(const Shape& shape, const Options& options,
   return result;
 }
 
-inline std::string in_parentheses(const std::array<std::int64_t, 4>& numbers) {
-  std::string words = "(";
-  for (std::size_t i = 0; i < numbers.size(); ++i) {
-    words += (i == 0 ? "" : ", ") + std::to_string(numbers[i]);
-  }
-  return words + ")";
+inline std::string extents_in_words(const std::array<std::int64_t, 4>& extents) {
+  return "extents " + in_parentheses(extents);
 }
 
 template <class ViewType>
@@ -217,31 +214,8 @@ void require_extents(const std::string& name, const ViewType& view,
     found[i] = static_cast<std::int64_t>(view.extent(i));
   }
   if (found != expected) {
-    throw InvalidArgument(name, "extents " + in_parentheses(expected),
-                          "extents " + in_parentheses(found));
+    throw InvalidArgument(name, extents_in_words(expected), extents_in_words(found));
   }
-}
-
-/// A View's strides must be those of LayoutRight, but along extents of 1 (or in a View without
-/// elements), where they are of no consequence.
-inline void require_strides_of_layout_right(const std::string& name,
-                                            const std::array<std::int64_t, 4>& extents,
-                                            const std::array<std::int64_t, 4>& strides) {
-  std::array<std::int64_t, 4> expected{};
-  std::array<std::int64_t, 4> found{};
-  std::int64_t size = 1;
-  for (std::size_t i = extents.size(); i-- > 0;) {
-    expected[i] = size;
-    found[i] = extents[i] > 1 ? strides[i] : size;
-    size *= extents[i];
-  }
-  if (size == 0 || found == expected) return;
-  const bool is_channels_last = found[1] == 1 && found[3] == extents[1];
-  throw InvalidArgument(
-      name, "a View without gaps, of strides " + in_parentheses(expected),
-      "strides " + in_parentheses(found) +
-          (is_channels_last ? ", channels last: copy it to a View of LayoutRight (N, C, H, W)"
-                            : ": copy it to a View of LayoutRight that is not padded"));
 }
 
 template <class MemorySpace>
@@ -420,9 +394,9 @@ const Plan& Layer<ExecutionSpace>::plan() const {
 }
 
 template <class ExecutionSpace>
-void Layer<ExecutionSpace>::require_contiguous(const char* name,
-                                               const std::array<std::int64_t, 4>& extents,
-                                               const std::array<std::int64_t, 4>& strides) {
+void Layer<ExecutionSpace>::require_no_gaps(const char* name,
+                                            const std::array<std::size_t, 4>& extents,
+                                            const std::array<std::size_t, 4>& strides) {
   detail::require_strides_of_layout_right(name, extents, strides);
 }
 

@@ -174,22 +174,29 @@ class Layer {
         "fusedconv::Layer: x and y must be accessible from the layer's execution space");
   }
 
-  /// A caller's View without a copy, one image as a batch of one.
+  /// A caller's View as it is.
   template <class Tensor, class View>
   static Tensor as_tensor(const char* name, const View& view) {
-    constexpr std::size_t absent = 4 - View::rank();
-    std::array<std::int64_t, 4> extents{1, 1, 1, 1};
-    std::array<std::int64_t, 4> strides{};
-    for (std::size_t i = absent; i < 4; ++i) {
-      extents[i] = static_cast<std::int64_t>(view.extent(i - absent));
-      strides[i] = static_cast<std::int64_t>(view.stride(i - absent));
-    }
-    require_contiguous(name, extents, strides);
+    const std::array<std::size_t, 4> extents = extents_of(name, view);
     return Tensor(view.data(), extents[0], extents[1], extents[2], extents[3]);
   }
 
-  static void require_contiguous(const char* name, const std::array<std::int64_t, 4>& extents,
-                                 const std::array<std::int64_t, 4>& strides);
+  /// (N, C, H, W) of a caller's View without gaps; one image is a batch of one.
+  template <class View>
+  static std::array<std::size_t, 4> extents_of(const char* name, const View& view) {
+    constexpr std::size_t absent = 4 - View::rank();
+    std::array<std::size_t, 4> extents{1, 1, 1, 1};
+    std::array<std::size_t, 4> strides{};
+    for (std::size_t i = absent; i < 4; ++i) {
+      extents[i] = view.extent(i - absent);
+      strides[i] = static_cast<std::size_t>(view.stride(i - absent));
+    }
+    require_no_gaps(name, extents, strides);
+    return extents;
+  }
+
+  static void require_no_gaps(const char* name, const std::array<std::size_t, 4>& extents,
+                              const std::array<std::size_t, 4>& strides);
   void run(const ExecutionSpace& exec, const Input& x, const Output& y) const;
   void activate_block(const ExecutionSpace& exec, const RowRange& rows, const Input& x_rows,
                       const Output& y_rows, const RowStatistics& statistics) const;
