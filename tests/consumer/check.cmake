@@ -39,6 +39,15 @@ run_command(${CMAKE_COMMAND} -DCMAKE_BUILD_TYPE=Debug -DCMAKE_CXX_FLAGS_DEBUG= "
 run_command(${CMAKE_COMMAND} --build "${DIR}/build" --parallel 1)
 run_command("${DIR}/build/consumer")
 
+# What the consumer installs has nothing of the library's unless it asks for that.
+if(NOT WAY STREQUAL "installed")
+  run_command(${CMAKE_COMMAND} --install "${DIR}/build" --prefix "${DIR}/prefix")
+  file(GLOB_RECURSE installed "${DIR}/prefix/*")
+  if(installed)
+    message(FATAL_ERROR "The consumer installs ${installed}.")
+  endif()
+endif()
+
 # compile_command(<target> <variable>): the command of consumer.cpp in this target, without the
 # names that are different for each target.
 file(READ "${DIR}/build/compile_commands.json" commands)
