@@ -93,9 +93,8 @@ class Layer {
 
   /// Runs the block on 1 to `shape().batch` images.
   /// \param exec instance to enqueue on
-  /// \param x    (N, in_channels, height, width), or without N for one image; float, accessible
-  /// from
-  ///             exec. LayoutRight, or LayoutStride with the strides that LayoutRight would have
+  /// \param x    (N, in_channels, height, width), or without N for one image; float, LayoutRight,
+  ///             or LayoutStride with LayoutRight's strides; accessible from exec
   /// \param y    (N, out_channels, output height, output width) likewise; must not overlap x; holds
   ///             activations while the run is under way
   /// \throws InvalidArgument naming the tensor if extents do not match, or strides are others
