@@ -13,6 +13,8 @@ from .errors import Failure
 # does not compute this layer.
 LARGEST_ERROR = {"fp32": 1e-3, "tf32": 1e-2, "bf16": 1e-1}
 
+BLOCK_ELEMENTS = 1 << 22  # of an input that are taken to float64 at a time
+
 
 def random_layer(sizes: Mapping[str, Any]) -> tuple[Any, dict[str, Any]]:
     """An input and parameters of the distributions that fusedconv_bench has; the affine part of the
@@ -43,22 +45,37 @@ def block_float64(image: Any, parameters: Mapping[str, Any], sizes: Mapping[str,
     weight = p["conv.weight"]
     cout, cin_per_group, kh, kw = weight.shape
     groups = sizes["groups"]
-    padded = np.pad(image.astype(np.float64), ((0, 0), (ph, ph), (pw, pw)))
+    padded = np.pad(image, ((0, 0), (ph, ph), (pw, pw)))
     hout = (padded.shape[1] - dh * (kh - 1) - 1) // sh + 1
     wout = (padded.shape[2] - dw * (kw - 1) - 1) // sw + 1
-    c = np.zeros((groups, cout // groups, hout * wout))
-    for i in range(kh):
-        for j in range(kw):
-            rows = slice(i * dh, i * dh + (hout - 1) * sh + 1, sh)
-            columns = slice(j * dw, j * dw + (wout - 1) * sw + 1, sw)
-            c += (weight[:, :, i, j].reshape(groups, -1, cin_per_group)
-                  @ padded[:, rows, columns].reshape(groups, cin_per_group, -1))
-    v = (c.reshape(cout, hout, wout) + p["conv.bias"].reshape(-1, 1, 1) + p["bias"]) * p["scale"]
-    s = (1 / (1 + np.exp(-v))).reshape(sizes["num_groups"], -1)
-    variance = s.var(axis=1, keepdims=True)
-    normalised = (s - s.mean(axis=1, keepdims=True)) / np.sqrt(variance + sizes["eps"])
-    return (normalised.reshape(cout, hout, wout) * p["group_norm.weight"].reshape(-1, 1, 1)
-            + p["group_norm.bias"].reshape(-1, 1, 1))
+    c = np.zeros((groups, cout // groups, hout, wout))
+    # In blocks of rows, so that a large image's copies in float64 do not add up.
+    block = max(1, BLOCK_ELEMENTS // (image.shape[0] * wout))
+    for first in range(0, hout, block):
+        count = min(block, hout - first)
+        for i in range(kh):
+            for j in range(kw):
+                top = first * sh + i * dh
+                rows = slice(top, top + (count - 1) * sh + 1, sh)
+                columns = slice(j * dw, j * dw + (wout - 1) * sw + 1, sw)
+                x = padded[:, rows, columns].astype(np.float64)
+                with np.errstate(invalid="ignore"):  # NaN and infinities are values like others
+                    c[:, :, first:first + count] += (
+                        weight[:, :, i, j].reshape(groups, -1, cin_per_group)
+                        @ x.reshape(groups, cin_per_group, -1)).reshape(groups, -1, count, wout)
+    y = c.reshape(cout, hout, wout)
+    per_group = cout // sizes["num_groups"]
+    for first in range(0, cout, per_group):
+        channels = slice(first, first + per_group)
+
+        def of(name: str) -> Any:
+            return p[name].reshape(-1, 1, 1)[channels]
+
+        with np.errstate(over="ignore"):  # where a sigmoid is 0
+            s = 1 / (1 + np.exp(-(y[channels] + of("conv.bias") + of("bias")) * of("scale")))
+        y[channels] = ((s - s.mean()) / np.sqrt(s.var() + sizes["eps"]) * of("group_norm.weight")
+                       + of("group_norm.bias"))
+    return y
 
 
 def first_image_float64(path: Path, x: Any, parameters: Mapping[str, Any],

@@ -4,18 +4,17 @@
 from __future__ import annotations
 
 import contextlib
-import json
 import os
-import subprocess
 import sys
 import tempfile
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Mapping, Sequence
+from typing import Any, Sequence
 
 from .errors import Failure, UsageError
-from .peer_process import PeerProcess, first_line
+from .peer_process import PeerProcess
 from .peers import PEERS
+from .programs import run_bench
 
 # fusedconv's precisions, and the name of the program in each.
 OURS = {"fp32": "fusedconv", "tf32": "fusedconv-tf32"}
@@ -77,36 +76,6 @@ class Settings:
         # Without a pool of compilers, which would stay beside torch.compile's process.
         return {"TORCHINDUCTOR_COMPILE_THREADS": "1", **os.environ,
                 "OMP_NUM_THREADS": str(self.threads)}
-
-
-def run_bench(bench: Path, options: Sequence[str],
-              environment: Mapping[str, str] | None = None) -> dict[str, Any]:
-    """fusedconv_bench's JSON."""
-    with tempfile.TemporaryDirectory() as directory:
-        path = Path(directory) / "bench.json"
-        try:
-            result = subprocess.run([str(bench), *options, "--json", str(path)],
-                                    stdin=subprocess.DEVNULL, capture_output=True, text=True,
-                                    env=environment)
-        except OSError as error:
-            raise UsageError(f"--bench {bench}: expected the program fusedconv_bench, found: "
-                             f"{error.strerror}") from error
-        if result.returncode != 0:
-            own = [line for line in result.stderr.splitlines()
-                   if line.startswith(bench.name + ":")]
-            sentence = own[0] if own else f"{bench.name}: {first_line(result.stderr)}"
-            if result.returncode == 2:
-                raise UsageError(sentence)
-            raise Failure(f"{sentence} (return code {result.returncode})")
-        try:
-            report = json.loads(path.read_text())
-        except (OSError, ValueError) as error:
-            raise UsageError(f"--bench {bench}: expected the program fusedconv_bench, which writes "
-                             f"JSON, found: {error}") from error
-    if not {"backend", "sizes"} <= report.keys():
-        raise UsageError(f"--bench {bench}: expected JSON with the keys backend and sizes, found "
-                         f"{', '.join(report)}")
-    return report
 
 
 def time_ours(settings: Settings, options: Sequence[str], precision: str, repeat: int,

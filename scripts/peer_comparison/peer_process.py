@@ -19,6 +19,7 @@ from typing import Any, Callable, Mapping
 from .errors import Failure
 from .layer import first_image_float64, random_layer, relative_l2_error
 from .peers import PEERS, PreparedPeer
+from .programs import first_line
 
 PACKAGE = Path(__file__).resolve().parent
 WARM_UP_RUNS = 2  # as many as fusedconv_bench has
@@ -94,10 +95,6 @@ def time_runs(run_ms: Callable[[], float], repeat: int, warm_up_ms: float) -> di
     milliseconds = [run_ms() for _ in range(repeat)]
     return {"median_ms": statistics.median(milliseconds), "min_ms": min(milliseconds),
             "max_ms": max(milliseconds)}
-
-
-def first_line(text: str) -> str:
-    return next((line.strip() for line in text.splitlines() if line.strip()), "")
 
 
 def serve_peer() -> int:
