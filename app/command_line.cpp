@@ -5,6 +5,9 @@
 #include <mpi.h>
 
 #include <CLI/CLI.hpp>
+#include <algorithm>
+#include <array>
+#include <cstddef>
 #include <fusedconv/error.hpp>
 #include <fusedconv/options.hpp>
 #include <utility>
@@ -19,6 +22,17 @@ namespace {
 
 constexpr const char* name = "fusedconv_app";
 
+/// "Open MPI v4.1.4", "MPICH Version: 4.0.2": libraries have more to say after that.
+std::string mpi_library() {
+  std::array<char, MPI_MAX_LIBRARY_VERSION_STRING> text{};
+  int length = 0;
+  MPI_Get_library_version(text.data(), &length);
+  std::string name(text.data(), static_cast<std::size_t>(length));
+  name.erase(std::min(name.find_first_of(",\n"), name.size()));
+  std::replace(name.begin(), name.end(), '\t', ' ');
+  return name;
+}
+
 std::string version_text() {
   unsigned major = 0;
   unsigned minor = 0;
@@ -31,7 +45,8 @@ std::string version_text() {
     text += ", HDF5 " + std::to_string(major) + "." + std::to_string(minor) + "." +
             std::to_string(release);
   }
-  return text + ", MPI " + std::to_string(MPI_VERSION) + "." + std::to_string(MPI_SUBVERSION);
+  text += ", MPI " + std::to_string(MPI_VERSION) + "." + std::to_string(MPI_SUBVERSION);
+  return text + " (" + mpi_library() + ")\nbuilt with " + build;
 }
 
 std::vector<std::string> backend_choices() {
