@@ -2,16 +2,29 @@
 # SPDX-License-Identifier: Apache-2.0
 """Turns a PyTorch block and an input tensor into an input file for fusedconv_app.
 
-The block is y = GroupNorm(sigmoid((conv2d(x) + bias) * scale)), in PyTorch
+The block is y = GroupNorm(activation((conv2d(x) + bias) * scale)), in PyTorch
 
     __init__: conv = nn.Conv2d(...), group_norm = nn.GroupNorm(...),
               bias and scale = nn.Parameter(...) of shape (C, 1, 1)
     forward:  x = conv(x); x = sigmoid((x + bias) * scale); return group_norm(x)
 
 It comes from one of
-    --state-dict FILE.pt   torch.save(block.state_dict(), FILE.pt); hyper-parameters are options
-    --module FILE.pt       torch.jit.script(block).save(FILE.pt); hyper-parameters are the module's
+    --state-dict FILE.pt   torch.save(block.state_dict(), FILE.pt), with these names;
+                           hyper-parameters are options, the activation is sigmoid
+    --module FILE          a whole module, whose hyper-parameters are taken from it: any of
+                             torch.export.save(torch.export.export(block, (x,)), "FILE.pt2")
+                             torch.save(block, "FILE.pt")
+                             torch.jit.script(block).save("FILE.pt"), with these names
     --demo                 random parameters and input, the same for the same --seed
+
+A module of the first two kinds may have any names, leave out bias, scale and the activation, or
+have the activation relu, silu, gelu (either kind) or tanh: it is the operations that are read. Each
+module is run on an image, and refused unless it computes what the file says.
+
+The first two kinds need --allow-pickle: PyTorch unpickles them, or parts of them, which runs code
+that the file names and can be anything. A state_dict, a scripted module, and an ONNX model, for
+which there is from_onnx.py, need it not. The source of what torch.save has made of a module must be
+importable (PYTHONPATH).
 
 With --reference, PyTorch's result in float64 is written too, as dataset `output`, computed from
 the float32 values that fusedconv_app computes from.
@@ -22,13 +35,12 @@ from __future__ import annotations
 import argparse
 import contextlib
 import math
-import os
 import pickle
 import sys
 import warnings
-from dataclasses import dataclass
+import zipfile
 from pathlib import Path
-from typing import Iterator, Mapping
+from typing import Mapping
 
 try:
     import h5py
@@ -39,27 +51,10 @@ except ImportError as error:
           f"{error}", file=sys.stderr)
     sys.exit(2)
 
-Pair = tuple[int, int]
-Parameters = Mapping[str, np.ndarray]
-
-# The keys of the block's state_dict, which are the names of the datasets.
-PARAMETER_NAMES = ("conv.weight", "conv.bias", "bias", "scale", "group_norm.weight",
-                   "group_norm.bias")
-
-
-class InputError(Exception):
-    """What was given cannot be used: the object, what was expected, what was found."""
-
-
-@dataclass(frozen=True)
-class Hyperparameters:
-    """What a state_dict does not hold. Pairs are (height, width)."""
-    num_groups: int
-    eps: float = 1e-5
-    stride: Pair = (1, 1)
-    padding: Pair = (0, 0)
-    dilation: Pair = (1, 1)
-    groups: int = 1
+from layer_import.files import check_readable, load_array, new_file, write_input
+from layer_import.layer import (PARAMETER_NAMES, Hyperparameters, InputError, Pair, Parameters,
+                                check)
+from layer_import.torch_program import Reader, export
 
 
 def to_numpy(name: str, tensor: object) -> np.ndarray:
@@ -75,14 +70,6 @@ def to_numpy(name: str, tensor: object) -> np.ndarray:
                                                            torch.float64):
         tensor = tensor.float()
     return tensor.numpy()
-
-
-def check_readable(path: Path) -> None:
-    try:
-        with open(path, "rb"):
-            pass
-    except OSError as error:
-        raise InputError(f"{path}: expected a readable file, found: {error.strerror}") from error
 
 
 def torch_load(path: Path) -> object:
@@ -119,37 +106,24 @@ def load_state_dict(path: Path) -> dict[str, np.ndarray]:
 
 def load_input(path: Path) -> np.ndarray:
     """The input tensor of a .pt file, a .npy file, or an HDF5 file's dataset `input`."""
+    return to_numpy(str(path), torch_load(path)) if path.suffix == ".pt" else load_array(path)
+
+
+def kind_of_module(path: Path) -> str:
+    """Which function of PyTorch wrote a module; the archives' contents differ."""
     check_readable(path)
-    if path.suffix == ".pt":
-        return to_numpy(str(path), torch_load(path))
-    if path.suffix == ".npy":
-        try:
-            array = np.load(path, allow_pickle=False)
-        except (OSError, ValueError, EOFError) as error:
-            raise InputError(f"{path}: expected a NumPy array, found a file that "
-                             "numpy.load(allow_pickle=False) refuses") from error
-    elif path.suffix in (".h5", ".hdf5"):
-        try:
-            with h5py.File(path, "r") as file:
-                dataset = file.get("input")
-                if not isinstance(dataset, h5py.Dataset):
-                    raise InputError(f"{path}: expected a dataset `input`, found "
-                                     f"{', '.join(file) or 'an empty file'}")
-                array = dataset[()]
-        except OSError as error:
-            raise InputError(f"{path}: expected a readable HDF5 file, found: {error}") from error
-    else:
-        raise InputError(f"{path}: expected a name ending in .pt, .npy, .h5 or .hdf5, found "
-                         f"{path.suffix or 'no ending'}")
-    if getattr(getattr(array, "dtype", None), "kind", None) not in ("f", "i", "u"):
-        raise InputError(f"{path}: expected real numbers, found "
-                         f"{getattr(array, 'dtype', type(array).__name__)}")
-    return array
+    if not zipfile.is_zipfile(path):
+        raise InputError(f"{path}: expected a module saved by torch.export.save, torch.save or "
+                         "torch.jit.save, found a file that is none of them")
+    with zipfile.ZipFile(path) as archive:
+        names = [name.split("/", 1)[-1] for name in archive.namelist()]
+    if "constants.pkl" in names:
+        return "TorchScript"
+    return "pickle" if "data.pkl" in names else "program"
 
 
-def load_module(path: Path) -> torch.jit.ScriptModule:
+def load_script(path: Path) -> torch.jit.ScriptModule:
     """A block saved by torch.jit.script(block).save(path)."""
-    check_readable(path)
     try:
         module = torch.jit.load(path, map_location="cpu")
     except (RuntimeError, ValueError) as error:
@@ -159,6 +133,65 @@ def load_module(path: Path) -> torch.jit.ScriptModule:
         raise InputError(f"{path}: expected a module with conv and group_norm, found "
                          f"{', '.join(name for name, _ in module.named_children()) or 'none'}")
     return module
+
+
+def check_allowed(path: Path, allowed: bool) -> None:
+    """Throws InputError for what is not to be unpickled."""
+    if not allowed:
+        raise InputError(f"{path}: expected --allow-pickle for a module saved by torch.export.save "
+                         "or torch.save, found none: to load it runs code that the file names, so "
+                         "do it only with files that you trust")
+
+
+def load_pickled_module(path: Path) -> torch.nn.Module:
+    """A module saved by torch.save(module, path). Runs code that the file names."""
+    try:
+        module = torch.load(path, map_location="cpu", weights_only=False)
+    except Exception as error:  # its code can throw anything
+        raise InputError(f"{path}: expected a module saved by torch.save whose source can be "
+                         f"imported, found: {type(error).__name__}: {error}") from error
+    if not isinstance(module, torch.nn.Module):
+        raise InputError(f"{path}: expected an nn.Module, found {type(module).__name__}")
+    return module
+
+
+def load_program(path: Path) -> torch.export.ExportedProgram:
+    """What torch.export.save has written. PyTorch unpickles parts of it."""
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # it warns of its own buffers
+            return torch.export.load(path)
+    except Exception as error:  # it does not say what it throws
+        raise InputError(f"{path}: expected a program saved by torch.export.save, found a file "
+                         f"that torch.export.load refuses: {type(error).__name__}") from error
+
+
+def read_module(path: Path, x: np.ndarray, allow_pickle: bool
+                ) -> tuple[torch.nn.Module, dict[str, np.ndarray], Hyperparameters, int]:
+    """A module with the block that it computes, and the images that one run of it takes."""
+    kind = kind_of_module(path)
+    if kind == "TorchScript":
+        module = load_script(path)
+        return (module, block_parameters(path, module.state_dict()),
+                module_hyperparameters(path, module), 1)
+    if not hasattr(torch, "export"):
+        raise InputError(f"{path}: expected PyTorch 2.4 or later for such a module, found "
+                         f"{torch.__version__}")
+    if x.ndim != 4 or x.size == 0:
+        raise InputError(f"input: expected a non-empty shape (N, Cin, H, W), found {x.shape}")
+    check_allowed(path, allow_pickle)
+    images = 1
+    if kind == "pickle":
+        module = load_pickled_module(path).float()
+        program = export(str(path), module, torch.from_numpy(x[:1].astype(np.float32)))
+    else:
+        program = load_program(path)
+        module = program.module()
+        shape = next(node.meta["val"].shape for node in program.graph.nodes
+                     if node.name in program.graph_signature.user_inputs)
+        images = shape[0] if len(shape) > 0 and isinstance(shape[0], int) else 1
+    reader = Reader(str(path), program, to_numpy)
+    return module, reader.parameters, reader.hyperparameters, images
 
 
 def module_hyperparameters(path: Path, module: torch.jit.ScriptModule) -> Hyperparameters:
@@ -207,41 +240,6 @@ def demo(n: int, cin: int, h: int, w: int, cout: int, kernel: Pair,
             {name: array.astype(np.float32) for name, array in parameters.items()})
 
 
-def check(x: np.ndarray, parameters: Parameters, hyperparameters: Hyperparameters) -> None:
-    """Throws InputError unless all sizes fit together and the output has at least one element."""
-    def expect(condition: bool, name: str, expected: object, found: object) -> None:
-        if not condition:
-            raise InputError(f"{name}: expected {expected}, found {found}")
-
-    p = hyperparameters
-    weight = parameters["conv.weight"]
-    expect(x.ndim == 4 and x.size > 0, "input", "a non-empty shape (N, Cin, H, W)", x.shape)
-    expect(weight.ndim == 4 and weight.size > 0, "conv.weight",
-           "a non-empty shape (Cout, Cin/conv.groups, kH, kW)", weight.shape)
-    cout, cin_per_group, *kernel = weight.shape
-    expect(p.groups >= 1 and x.shape[1] % p.groups == 0 and cout % p.groups == 0, "conv.groups",
-           f"a positive divisor of Cin = {x.shape[1]} and Cout = {cout}", p.groups)
-    expect(cin_per_group * p.groups == x.shape[1], "conv.weight",
-           f"Cin/conv.groups = {x.shape[1]}/{p.groups} as second extent", weight.shape)
-    expect(p.num_groups >= 1 and cout % p.num_groups == 0, "group_norm.num_groups",
-           f"a positive divisor of Cout = {cout}", p.num_groups)
-    expect(math.isfinite(p.eps) and p.eps > 0, "group_norm.eps", "a positive number", p.eps)
-    expect(min(p.stride) >= 1, "conv.stride", "positive integers", p.stride)
-    expect(min(p.padding) >= 0, "conv.padding", "integers that are not negative", p.padding)
-    expect(min(p.dilation) >= 1, "conv.dilation", "positive integers", p.dilation)
-    for name, array in parameters.items():
-        if name in ("bias", "scale"):
-            expect(array.shape in ((cout, 1, 1), (1, cout, 1, 1), (cout,)), name,
-                   f"the shape ({cout}, 1, 1), (1, {cout}, 1, 1) or ({cout},)", array.shape)
-        elif name != "conv.weight":
-            expect(array.shape == (cout,), name, f"the shape ({cout},)", array.shape)
-    for axis, extent, size, padding, dilation in zip(("height", "width"), x.shape[2:], kernel,
-                                                     p.padding, p.dilation):
-        span = dilation * (size - 1) + 1
-        expect(extent + 2 * padding >= span, f"conv.weight's {axis}",
-               f"a dilated extent of at most the padded input's {extent + 2 * padding}", span)
-
-
 def evaluate(x: np.ndarray, parameters: Parameters, hyperparameters: Hyperparameters,
              dtype: torch.dtype) -> np.ndarray:
     """The block by PyTorch in `dtype`, from the values rounded to float32."""
@@ -258,65 +256,33 @@ def evaluate(x: np.ndarray, parameters: Parameters, hyperparameters: Hyperparame
         s = s + parameter("bias").reshape(-1, 1, 1)
     if "scale" in parameters:
         s = s * parameter("scale").reshape(-1, 1, 1)
+    functional = torch.nn.functional
+    activate = {"sigmoid": torch.sigmoid, "relu": torch.relu, "silu": functional.silu,
+                "gelu": functional.gelu, "tanh": torch.tanh, "identity": lambda v: v,
+                "gelu_tanh": lambda v: functional.gelu(v, approximate="tanh")}[p.activation]
     # What nn.GroupNorm calls, without its refusal of a single value in training.
-    return torch.group_norm(torch.sigmoid(s), p.num_groups, parameter("group_norm.weight"),
+    return torch.group_norm(activate(s), p.num_groups, parameter("group_norm.weight"),
                             parameter("group_norm.bias"), p.eps).numpy()
 
 
-def check_module(path: Path, module: torch.jit.ScriptModule, x: np.ndarray, parameters: Parameters,
-                 hyperparameters: Hyperparameters) -> None:
-    """Throws InputError unless the module computes the block: its forward could do anything."""
-    image = x[:1]
-    expected = evaluate(image, parameters, hyperparameters, torch.float64)
+def check_module(path: Path, module: torch.nn.Module, images: int, x: np.ndarray,
+                 parameters: Parameters, hyperparameters: Hyperparameters) -> None:
+    """Throws InputError unless the module, which takes so many images at a time, computes the
+    block: its forward could do anything."""
+    expected = evaluate(x[:1], parameters, hyperparameters, torch.float64)
+    first = np.repeat(x[:1], images, axis=0).astype(np.float32)
     try:
         with torch.no_grad():
-            found = module.float().double()(torch.from_numpy(image.astype(np.float32)).double())
-    except RuntimeError as error:
+            found = module.float().double()(torch.from_numpy(first).double())
+    except (RuntimeError, AssertionError) as error:
         raise InputError(f"{path}: expected a module that computes this block, found one that "
                          f"fails on the first image: {str(error).strip().splitlines()[-1]}"
                          ) from error
-    if (not isinstance(found, torch.Tensor) or found.shape != expected.shape
-            or not np.allclose(found.numpy(), expected, rtol=1e-9, atol=1e-9, equal_nan=True)):
+    if (not isinstance(found, torch.Tensor) or found.shape[1:] != expected.shape[1:]
+            or not np.allclose(found[:1].numpy(), expected, rtol=1e-9, atol=1e-9, equal_nan=True)):
         raise InputError(f"{path}: expected a module that computes "
-                         "group_norm(sigmoid((conv(x) + bias) * scale)), found other values on the "
-                         "first image")
-
-
-@contextlib.contextmanager
-def new_file(path: Path) -> Iterator[h5py.File]:
-    """A new HDF5 file that appears under its name only when whole."""
-    part = path.with_name(path.name + ".part")
-    try:
-        part.touch()
-    except OSError as error:
-        raise InputError(f"{path}: expected a place to write a file, found: {error.strerror}"
-                         ) from error
-    try:
-        with h5py.File(part, "w") as file:
-            yield file
-        os.replace(part, path)
-    except BaseException:
-        part.unlink(missing_ok=True)
-        raise
-
-
-def write_input(file: h5py.File, x: np.ndarray, parameters: Parameters,
-                hyperparameters: Hyperparameters) -> None:
-    """Writes the datasets and root attributes that fusedconv_app reads."""
-    def one_or_two(pair: Pair) -> int | Pair:
-        return pair[0] if pair[0] == pair[1] else pair
-
-    p = hyperparameters
-    file["input"] = x
-    for name in PARAMETER_NAMES:
-        if name in parameters:
-            file[name] = parameters[name]
-    file.attrs["group_norm.num_groups"] = p.num_groups
-    file.attrs["group_norm.eps"] = p.eps
-    file.attrs["conv.stride"] = one_or_two(p.stride)
-    file.attrs["conv.padding"] = one_or_two(p.padding)
-    file.attrs["conv.dilation"] = one_or_two(p.dilation)
-    file.attrs["conv.groups"] = p.groups
+                         f"group_norm({hyperparameters.activation}((conv(x) + bias) * scale)), "
+                         "found other values on the first image")
 
 
 def write_reference(file: h5py.File, x: np.ndarray, parameters: Parameters,
@@ -343,8 +309,11 @@ def parse_arguments() -> argparse.Namespace:
 
     source = parser.add_mutually_exclusive_group(required=True)
     source.add_argument("--state-dict", type=Path, metavar="FILE.pt", help="a saved state_dict")
-    source.add_argument("--module", type=Path, metavar="FILE.pt", help="a saved TorchScript module")
+    source.add_argument("--module", type=Path, metavar="FILE", help="a saved module")
     source.add_argument("--demo", action="store_true", help="random parameters and input")
+    parser.add_argument("--allow-pickle", action="store_true",
+                        help="load a --module that torch.export.save or torch.save has made, which "
+                        "runs code that the file names: only for files that you trust")
     parser.add_argument("--input", type=Path, metavar="X",
                         help="the input tensor: .pt, .npy, or .h5 with a dataset `input`")
     parser.add_argument("-o", "--output", type=Path, required=True, metavar="INPUT.h5",
@@ -373,6 +342,8 @@ def parse_arguments() -> argparse.Namespace:
         return " ".join(action.option_strings[0] for action in group._group_actions
                         if getattr(arguments, action.dest) is not None)
 
+    if arguments.allow_pickle and not arguments.module:
+        raise InputError("--allow-pickle: expected --module, found none")
     if arguments.module and given(hyperparameters):
         raise InputError(f"--module: expected the hyper-parameters of the module, found "
                          f"{given(hyperparameters)} too")
@@ -429,20 +400,19 @@ def run(arguments: argparse.Namespace) -> None:
         if files.count(path) > 1:
             raise InputError(f"{path}: expected each file once, found {files.count(path)} times")
     if arguments.module:
-        module = load_module(arguments.module)
-        hyperparameters = module_hyperparameters(arguments.module, module)
-        parameters = block_parameters(arguments.module, module.state_dict())
+        x = load_input(arguments.input)
+        module, parameters, hyperparameters, images = read_module(arguments.module, x,
+                                                                  arguments.allow_pickle)
+        check(x, parameters, hyperparameters)
+        check_module(arguments.module, module, images, x, parameters, hyperparameters)
     else:
         hyperparameters = command_line_hyperparameters(arguments)
-    if arguments.demo:
-        x, parameters = command_line_demo(arguments, hyperparameters)
-    else:
-        if arguments.state_dict:
+        if arguments.demo:
+            x, parameters = command_line_demo(arguments, hyperparameters)
+        else:
             parameters = load_state_dict(arguments.state_dict)
-        x = load_input(arguments.input)
-    check(x, parameters, hyperparameters)
-    if arguments.module:
-        check_module(arguments.module, module, x, parameters, hyperparameters)
+            x = load_input(arguments.input)
+        check(x, parameters, hyperparameters)
     # Both files or none.
     with contextlib.ExitStack() as stack:
         file = stack.enter_context(new_file(arguments.output))

@@ -46,7 +46,8 @@ SECTIONS = {
                  "The layer alone on data in memory, for as many images as the job computed at a "
                  "time, beneath what the machine reached in the same run: a copy, and "
                  "multiply-adds on registers. Operations are those of the direct sum; Winograd's "
-                 "algorithm needs fewer, and tensor cores are not bound by the ceiling of multiply-adds."),
+                 "algorithm needs fewer, and tensor cores are not bound by the ceiling of "
+                 "multiply-adds."),
     "scaling": ("Scaling with threads",
                 "The same, on OpenMP with more and more threads."),
     "differences": ("Differences of the outputs",
@@ -179,8 +180,9 @@ def layer_text(document: Mapping[str, Any]) -> str:
     if not sizes:
         return document["input"]
     kernel = "×".join(map(str, sizes["kernel_size"]))
-    return (f"{document['input']}: {sizes['batch']} × {sizes['in_channels']} → "
-            f"{sizes['out_channels']} channels, {sizes['height']} × {sizes['width']}, {kernel}, "
+    images = f"{sizes['batch']} image{'s' if sizes['batch'] > 1 else ''}"
+    return (f"{document['input']}: {images} of {sizes['height']} × {sizes['width']}, "
+            f"{sizes['in_channels']} → {sizes['out_channels']} channels, kernel {kernel}, "
             f"{sizes['num_groups']} groups, {sizes.get('activation', 'sigmoid')}, "
             f"{document['precision']}")
 

@@ -37,8 +37,32 @@ def random_layer(sizes: Mapping[str, Any]) -> tuple[Any, dict[str, Any]]:
     return x, {name: array.astype(np.float32) for name, array in parameters.items()}
 
 
+def activate(name: str, v: Any) -> Any:
+    """An activation as PyTorch defines it; gelu_tanh is GELU's approximation by tanh."""
+    import numpy as np
+    if name == "identity":
+        return v
+    if name == "relu":
+        return np.where(v < 0, 0, v)  # NaN stays
+    if name == "tanh":
+        return np.tanh(v)
+    if name == "gelu":
+        erf = np.frompyfunc(math.erf, 1, 1)
+        return 0.5 * v * (1 + erf(v / math.sqrt(2)).astype(np.float64))
+    if name == "gelu_tanh":
+        return 0.5 * v * (1 + np.tanh(math.sqrt(2 / math.pi) * (v + 0.044715 * v**3)))
+    with np.errstate(over="ignore"):  # where a sigmoid is 0
+        sigmoid = 1 / (1 + np.exp(-v))
+    if name == "silu":
+        return v * sigmoid
+    if name != "sigmoid":
+        raise Failure(f"activation: expected one that PyTorch has, found {name}")
+    return sigmoid
+
+
 def block_float64(image: Any, parameters: Mapping[str, Any], sizes: Mapping[str, Any]) -> Any:
-    """GroupNorm(sigmoid((conv2d(image) + bias) * scale)) of one image (Cin, H, W) in float64."""
+    """GroupNorm(activation((conv2d(image) + bias) * scale)) of one image (Cin, H, W) in float64;
+    sizes may name an `activation`, which is sigmoid otherwise."""
     import numpy as np
     p = {name: array.astype(np.float64) for name, array in parameters.items()}
     (ph, pw), (sh, sw), (dh, dw) = sizes["padding"], sizes["stride"], sizes["dilation"]
@@ -71,8 +95,8 @@ def block_float64(image: Any, parameters: Mapping[str, Any], sizes: Mapping[str,
         def of(name: str) -> Any:
             return p[name].reshape(-1, 1, 1)[channels]
 
-        with np.errstate(over="ignore"):  # where a sigmoid is 0
-            s = 1 / (1 + np.exp(-(y[channels] + of("conv.bias") + of("bias")) * of("scale")))
+        s = activate(sizes.get("activation", "sigmoid"),
+                     (y[channels] + of("conv.bias") + of("bias")) * of("scale"))
         y[channels] = ((s - s.mean()) / np.sqrt(s.var() + sizes["eps"]) * of("group_norm.weight")
                        + of("group_norm.bias"))
     return y
