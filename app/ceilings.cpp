@@ -2,6 +2,7 @@
 #include "ceilings.hpp"
 
 #include <Kokkos_Core.hpp>
+#include <Kokkos_Profiling_ScopedRegion.hpp>
 #include <algorithm>
 #include <cstdint>
 #include <limits>
@@ -143,6 +144,7 @@ double measure_copy_gbs(const Space& exec) {
 }  // namespace
 
 Ceilings measure_ceilings(const std::string& backend) {
+  const Kokkos::Profiling::ScopedRegion region("fusedconv::app::measure_ceilings");
   return dispatch_backend(backend, [](auto tag) {
     const typename decltype(tag)::type exec;
     return Ceilings{measure_fma_gflops(exec), measure_copy_gbs(exec)};

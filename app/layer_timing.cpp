@@ -2,6 +2,7 @@
 #include "layer_timing.hpp"
 
 #include <Kokkos_Core.hpp>
+#include <Kokkos_Profiling_ScopedRegion.hpp>
 #include <algorithm>
 #include <fusedconv/layer.hpp>
 #include <vector>
@@ -24,12 +25,14 @@ struct Fill {
 };
 
 /// A View with a tensor's values.
+/// \param label    the tensor's name
 /// \tparam DataType float* or float****
 template <class DataType, class Space, class... Extents>
 auto make_view(const Space& exec, const std::string& label, const RandomTensor& tensor,
                Extents... extents) {
   using View = Kokkos::View<DataType, Kokkos::LayoutRight, typename Space::memory_space>;
-  const View view(Kokkos::view_alloc(exec, Kokkos::WithoutInitializing, label), extents...);
+  const View view(Kokkos::view_alloc(exec, Kokkos::WithoutInitializing, "fusedconv::app::" + label),
+                  extents...);
   Kokkos::parallel_for(
       "fusedconv::app::fill",
       Kokkos::RangePolicy<Space, Kokkos::IndexType<std::int64_t>>(exec, 0, view.size()),
@@ -79,7 +82,10 @@ LayerTiming time_layer_on(const Space& exec, const Shape& shape, const Options& 
   const double median =
       seconds.size() % 2 == 1 ? seconds[middle] : (seconds[middle - 1] + seconds[middle]) / 2;
   LayerTiming timing{median, seconds.front(), seconds.back(), std::nullopt};
-  if (with_error) timing.relative_l2_error = relative_l2_error(exec, shape, parameters, x, y);
+  if (with_error) {
+    const Kokkos::Profiling::ScopedRegion region("fusedconv::app::relative_l2_error");
+    timing.relative_l2_error = relative_l2_error(exec, shape, parameters, x, y);
+  }
   return timing;
 }
 
@@ -87,6 +93,7 @@ LayerTiming time_layer_on(const Space& exec, const Shape& shape, const Options& 
 
 LayerTiming time_layer(const std::string& backend, const Shape& shape, const Options& options,
                        std::int64_t repetitions, bool with_error) {
+  const Kokkos::Profiling::ScopedRegion region("fusedconv::app::time_layer");
   return dispatch_backend(backend, [&](auto tag) {
     return time_layer_on(typename decltype(tag)::type(), shape, options, repetitions, with_error);
   });
