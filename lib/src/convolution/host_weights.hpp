@@ -28,10 +28,11 @@ class HostWeights {
 
   HostWeights(const ExecutionSpace& exec, const Geometry& g, HostPatch::Rows rows,
               std::int64_t channel_block, const Given& weight)
-      : packed_(allocate<Packed>(exec, "packed conv.weight", size(g, rows, channel_block))),
+      : packed_(allocate<Packed>(exec, label(rows, "transformed conv.weight", "packed conv.weight"),
+                                 size(g, rows, channel_block))),
         block_pitch_(block_size(g, rows, channel_block)) {
     const Pack pack{weight, packed_, g, rows, channel_block, block_pitch_};
-    Kokkos::parallel_for("fusedconv::pack_weights",
+    Kokkos::parallel_for(label(rows, "fusedconv::transform_weights", "fusedconv::pack_weights"),
                          Kokkos::RangePolicy<ExecutionSpace, Kokkos::IndexType<std::int64_t>>(
                              exec, 0, packed_.size()),
                          pack);
@@ -56,6 +57,10 @@ class HostWeights {
   }
 
  private:
+  /// For tools: Winograd's algorithm has its weights beside those of the direct sum.
+  static const char* label(HostPatch::Rows rows, const char* winograd, const char* direct) {
+    return rows == HostPatch::Rows::winograd ? winograd : direct;
+  }
   static std::int64_t block_size(const Geometry& g, HostPatch::Rows rows,
                                  std::int64_t channel_block) {
     return step_inputs(g, rows) * g.group_in_channels * g.kernel_width * channel_block;
