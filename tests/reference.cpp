@@ -2,8 +2,66 @@
 #include "reference.hpp"
 
 #include <cmath>
+#include <numbers>
 
 namespace fusedconv::test {
+
+namespace {
+
+double sigmoid(double t) { return 1 / (1 + std::exp(-t)); }
+
+double normal_distribution(double t) { return std::erfc(-t / std::sqrt(2.0)) / 2; }
+
+/// gelu_tanh(t) is t sigmoid(v(t)), by (1 + tanh(v / 2)) / 2 = sigmoid(v).
+double gelu_tanh_argument(double t) {
+  return 2 * std::sqrt(2 / std::numbers::pi) * (t + 0.044715 * t * t * t);
+}
+
+}  // namespace
+
+double activated(Activation activation, double t) {
+  switch (activation) {
+    case Activation::sigmoid:
+      return sigmoid(t);
+    case Activation::relu:
+      return t < 0 ? 0 : t;
+    case Activation::silu:
+      return t * sigmoid(t);
+    case Activation::gelu:
+      return t * normal_distribution(t);
+    case Activation::gelu_tanh:
+      return t * sigmoid(gelu_tanh_argument(t));
+    case Activation::tanh:
+      return std::tanh(t);
+    case Activation::identity:
+      return t;
+  }
+  return NAN;
+}
+
+double activation_slope(Activation activation, double t) {
+  const auto sigmoid_slope = [](double v) { return sigmoid(v) * (1 - sigmoid(v)); };
+  switch (activation) {
+    case Activation::sigmoid:
+      return sigmoid_slope(t);
+    case Activation::relu:
+      return t < 0 ? 0 : 1;
+    case Activation::silu:
+      return sigmoid(t) + t * sigmoid_slope(t);
+    case Activation::gelu:
+      return normal_distribution(t) + t * std::exp(-t * t / 2) / std::sqrt(2 * std::numbers::pi);
+    case Activation::gelu_tanh: {
+      const double v = gelu_tanh_argument(t);
+      const double v_slope = 2 * std::sqrt(2 / std::numbers::pi) * (1 + 3 * 0.044715 * t * t);
+      return sigmoid(v) + t * sigmoid_slope(v) * v_slope;
+    }
+    case Activation::tanh:
+      return 1 - std::tanh(t) * std::tanh(t);
+    case Activation::identity:
+      return 1;
+  }
+  return NAN;
+}
 
 std::vector<double> convolution(const Problem& problem) {
   const Shape& shape = problem.shape;
@@ -29,7 +87,7 @@ std::vector<double> activation(const Problem& problem, const std::vector<double>
   for (std::size_t index = 0; index < c.size(); ++index) {
     const std::int64_t o = static_cast<std::int64_t>(index) / area % problem.shape.out_channels;
     const double t = (c[index] + parameter(problem.bias, o, 0)) * parameter(problem.scale, o, 1);
-    s[index] = 1 / (1 + std::exp(-t));
+    s[index] = activated(problem.shape.activation, t);
   }
   return s;
 }

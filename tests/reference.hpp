@@ -3,6 +3,7 @@
 #define FUSEDCONV_TESTS_REFERENCE_HPP
 
 #include <cstdint>
+#include <fusedconv/activation.hpp>
 #include <vector>
 
 #include "problem.hpp"
@@ -48,9 +49,18 @@ struct GroupMoments {
   double variance = 0;
 };
 
+inline constexpr Activation all_activations[] = {
+    Activation::sigmoid,   Activation::relu, Activation::silu,    Activation::gelu,
+    Activation::gelu_tanh, Activation::tanh, Activation::identity};
+
+/// An activation of one value.
+double activated(Activation activation, double t);
+/// Its derivative.
+double activation_slope(Activation activation, double t);
+
 /// conv2d(x), with conv.bias.
 std::vector<double> convolution(const Problem& problem);
-/// sigmoid((c + bias) * scale)
+/// activation((c + bias) * scale)
 std::vector<double> activation(const Problem& problem, const std::vector<double>& c);
 /// Of each image's groups, (N, num_groups).
 std::vector<GroupMoments> group_moments(const Problem& problem, const std::vector<double>& s);

@@ -46,8 +46,11 @@ double float32_rounding(const Problem& problem) {
               square(scale) *
                   (dc2 + u2 * (square(c[index]) + square(bias) + square(c[index] + bias))) +
               u2 * square(t);
-          const double slope = s[index] * (1 - s[index]);
-          const double ds2 = square(slope) * dt2 + 4 * u2 * square(s[index]);
+          const double slope = activation_slope(shape.activation, t);
+          const double ds2 =
+              shape.activation == Activation::sigmoid
+                  ? square(slope) * dt2 + 4 * u2 * square(s[index])
+                  : square(slope) * (dt2 + 4 * u2 * square(t)) + 16 * u2 * square(s[index]);
           squares +=
               square(weight) / (group.variance + shape.eps) * (ds2 + u2 * square(group.mean)) +
               4 * u2 * square(y[index] - shift) + u2 * (square(shift) + square(y[index]));

@@ -19,7 +19,10 @@ namespace fusedconv::test {
 ///     dc^2 = u^2 sum_k P_k^2
 ///     dt^2 = scale^2 (dc^2 + u^2 (c^2 + bias^2 + (c + bias)^2)) + u^2 t^2,  t = (c + bias) scale
 ///     ds^2 = (s (1 - s))^2 dt^2 + (2 u s)^2                                 sigmoid itself: 2 u
+///     ds^2 = f'(t)^2 (dt^2 + (2 u t)^2) + (4 u s)^2                         other activations f
 ///     dy^2 = (weight / sigma)^2 (ds^2 + u^2 mean^2) + (2 u (y - shift))^2 + u^2 (shift^2 + y^2)
+///
+/// Other activations are made of several operations, some of whose errors are like errors of t.
 ///
 /// with sigma^2 = var + eps, weight and shift of group_norm. Moments taken from the rounded s need
 /// no term: the derivative of the normalisation is a projection divided by sigma.

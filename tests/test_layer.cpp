@@ -46,6 +46,22 @@ TYPED_TEST(LayerTest, MatchesTheReference) {
   }
 }
 
+TYPED_TEST(LayerTest, EveryActivationMatchesTheReference) {
+  for (const Activation activation : all_activations) {
+    if (activation == Activation::sigmoid) continue;
+    SCOPED_TRACE(to_string(activation));
+    std::uint64_t seed = 0;
+    for (const auto& [name, shape_of_grid] : shape_grid) {
+      SCOPED_TRACE(name);
+      // A sixth of the grid for each, and all of it among them.
+      if ((++seed + static_cast<std::uint64_t>(activation)) % 6 != 0) continue;
+      Shape shape = shape_of_grid;
+      shape.activation = activation;
+      expect_float32_accurate<TypeParam>(random_problem(shape, seed));
+    }
+  }
+}
+
 TYPED_TEST(LayerTest, AbsentParametersHaveTheirDefaults) {
   const Shape shape{.batch = 2,
                     .in_channels = 3,
@@ -122,6 +138,51 @@ TYPED_TEST(LayerTest, ZeroVarianceOfOneValueGivesGroupNormBias) {
                                                     .kernel_size = {3, 5},
                                                     .num_groups = 6},
                                                    1));
+}
+
+TYPED_TEST(LayerTest, ZeroVarianceOfEveryActivationGivesGroupNormBias) {
+  for (const Activation activation : all_activations) {
+    SCOPED_TRACE(to_string(activation));
+    Problem problem = random_problem(several_tiles(6), 1);
+    problem.shape.activation = activation;
+    std::fill(problem.conv_weight.begin(), problem.conv_weight.end(), 0.0F);
+    for (float& scale : problem.scale) scale *= 1e4F;
+    expect_group_norm_bias<TypeParam>(problem);
+  }
+  // All of them are cut off.
+  Problem problem = random_problem(several_tiles(2), 1);
+  problem.shape.activation = Activation::relu;
+  std::fill(problem.bias.begin(), problem.bias.end(), 100.0F);
+  std::fill(problem.scale.begin(), problem.scale.end(), -1.0F);
+  expect_group_norm_bias<TypeParam>(problem);
+}
+
+TYPED_TEST(LayerTest, LargeActivationsMatchTheReference) {
+  for (const Activation activation : all_activations) {
+    SCOPED_TRACE(to_string(activation));
+    for (const float magnitude : {100.0F, 1e16F}) {
+      SCOPED_TRACE(magnitude);
+      Problem problem = random_problem(several_tiles(2), 1);
+      problem.shape.activation = activation;
+      for (float& scale : problem.scale) scale *= magnitude;
+      expect_float32_accurate<TypeParam>(problem);
+    }
+  }
+}
+
+// Neither float32 nor PyTorch's float32 normalisation holds the squares.
+TYPED_TEST(LayerTest, ActivationsWhoseSquaresOverflowAreNanOrRight) {
+  Problem problem = random_problem(several_tiles(2), 1);
+  problem.shape.activation = Activation::relu;
+  for (float& scale : problem.scale) scale *= 1e25F;
+  const std::vector<double> expected = reference(problem);
+  for (const Algorithm algorithm : available_algorithms<TypeParam>(problem.shape)) {
+    SCOPED_TRACE(to_string(algorithm));
+    const std::vector<float> y = run_layer(TypeParam(), problem, {.algorithm = algorithm});
+    const bool all_nan =
+        std::all_of(y.begin(), y.end(), [](float value) { return std::isnan(value); });
+    EXPECT_TRUE(all_nan || l2_distance(y, expected) <= float32_tolerance(problem));
+  }
 }
 
 TYPED_TEST(LayerTest, SaturatedSigmoidsMatchTheReference) {
@@ -269,6 +330,17 @@ TYPED_TEST(LayerTest, NanAndInfinityPassThrough) {
   problem.scale[3] = nan;
   problem.bias[7] = -infinity;
   expect_passes_through<TypeParam>(finite, problem);
+
+  for (const Activation activation : all_activations) {
+    SCOPED_TRACE(to_string(activation));
+    Problem other = finite;
+    other.shape.activation = activation;
+    problem = other;
+    problem.input[0 * image] = nan;
+    problem.input[1 * image + last] = infinity;
+    problem.input[2 * image + last / 2] = -infinity;
+    expect_passes_through<TypeParam>(other, problem);
+  }
 }
 
 TYPED_TEST(LayerTest, RepetitionGivesTheSameBits) {
@@ -303,7 +375,15 @@ std::vector<Shape> shapes_of_seven_images() {
            .kernel_size = {3, 3},
            .padding = {1, 1},
            .groups = 2,
-           .num_groups = 8}};
+           .num_groups = 8},
+          {.batch = 7,
+           .in_channels = 3,
+           .height = 40,
+           .width = 33,
+           .out_channels = 8,
+           .kernel_size = {3, 3},
+           .num_groups = 4,
+           .activation = Activation::gelu}};
 }
 
 TYPED_TEST(LayerTest, AnyCutOfTheBatchGivesTheSameBits) {

@@ -13,6 +13,7 @@
 
 #include "algorithms.hpp"
 #include "execution_space_types.hpp"
+#include "reference.hpp"
 #include "run_layer.hpp"
 #include "same_bits.hpp"
 #include "shapes.hpp"
@@ -407,6 +408,16 @@ TYPED_TEST(RowBlocksTest, GiveTheBitsOfTheWholeImageForValuesThatAreNotUsual) {
       SCOPED_TRACE(to_string(options.algorithm));
       expect_bits_of_the_whole<TypeParam>(problems[i], options, random);
     }
+  }
+}
+
+TYPED_TEST(RowBlocksTest, GiveTheBitsOfTheWholeImageForEveryActivation) {
+  std::mt19937 random(4);
+  for (const Activation activation : all_activations) {
+    SCOPED_TRACE(to_string(activation));
+    Shape activated = shape;
+    activated.activation = activation;
+    expect_bits_of_the_whole<TypeParam>(activated, random);
   }
 }
 

@@ -59,6 +59,7 @@ TEST(Shape, EveryWrongMemberIsNamed) {
   for (const double eps : {0.0, -1e-5, std::nan(""), std::numeric_limits<double>::infinity()}) {
     cases.push_back({"group_norm.eps", [=](Shape& s) { s.eps = eps; }});
   }
+  cases.push_back({"activation", [](Shape& s) { s.activation = static_cast<Activation>(100); }});
   // Divisors: of the input channels but not the output's, the other way round, of neither.
   cases.push_back({"conv.groups", [](Shape& s) { s.groups = 2, s.out_channels = 9; }});
   cases.push_back({"conv.groups", [](Shape& s) { s.groups = 4; }});
@@ -149,6 +150,9 @@ TEST(Shape, OneLineInWords) {
                        .kernel_size = {3, 3},
                        .num_groups = 8};
   EXPECT_EQ(to_string(headline), "128x8x256x256 -> 128x32x254x254, kernel 3x3, 8 groups");
+  Shape silu = headline;
+  silu.activation = Activation::silu;
+  EXPECT_EQ(to_string(silu), "128x8x256x256 -> 128x32x254x254, kernel 3x3, 8 groups, silu");
   const std::string words = to_string(right);
   for (const char* part : {"2x6x20x30", "2x12x10x22", "kernel 3x5", "stride 2x1", "padding 1x2",
                            "dilation 1x3", "3 channel groups", "4 groups"}) {

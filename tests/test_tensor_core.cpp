@@ -6,6 +6,7 @@
 #include <cstdint>
 #include <fusedconv/error.hpp>
 #include <fusedconv/layer.hpp>
+#include <string>
 #include <vector>
 
 #include "algorithms.hpp"
@@ -48,6 +49,17 @@ TYPED_TEST(TensorCoreTest, IsPlannedWhereTheDeviceHasIt) {
   EXPECT_EQ(can_be_planned<TypeParam>(common, Algorithm::tensor_core), this->has_tensor_cores());
   const Algorithm chosen = Layer<TypeParam>::plan(common).algorithm;
   EXPECT_EQ(chosen == Algorithm::tensor_core, this->has_tensor_cores());
+}
+
+TYPED_TEST(TensorCoreTest, IsForSigmoidAloneAndSaysSo) {
+  Shape shape = common;
+  shape.activation = Activation::relu;
+  EXPECT_FALSE(can_be_planned<TypeParam>(shape, Algorithm::tensor_core));
+  const Plan plan = Layer<TypeParam>::plan(shape);
+  EXPECT_NE(plan.algorithm, Algorithm::tensor_core);
+  EXPECT_EQ(plan.description.find("tensor cores' statistics are of values between 0 and 1, which "
+                                  "those of relu need not be") != std::string::npos,
+            this->has_tensor_cores());
 }
 
 /// Operands of 11 significant bits are wrong by 2^-12 at most; errors of many products average out,

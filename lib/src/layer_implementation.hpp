@@ -73,8 +73,14 @@ ConvolutionPlan<ExecutionSpace> plan_convolution(const Shape& shape, const Optio
 #endif
   if constexpr (has_tuned<ExecutionSpace>) {
     using TunedType = Tuned<ExecutionSpace>;
+    const bool is_for_activation = shape.activation == Activation::sigmoid;
+    if (options.algorithm == TunedType::Plan::algorithm && !is_for_activation) {
+      throw InvalidArgument("algorithm",
+                            "one for the activation " + std::string(to_string(shape.activation)),
+                            std::string(to_string(options.algorithm)) + ", which is for sigmoid");
+    }
     if (options.algorithm == TunedType::Plan::algorithm ||
-        (is_automatic && TunedType::choice(shape, options.precision).pays)) {
+        (is_automatic && is_for_activation && TunedType::choice(shape, options.precision).pays)) {
       TunedType::require_applicable(shape, options.precision);
       return TunedType::make_plan(shape, options.precision);
     }
@@ -145,6 +151,10 @@ template <class ExecutionSpace>
 std::string reason(const Shape& shape, const Options& options) {
   if (options.algorithm != Algorithm::automatic) return {};
   if constexpr (has_tuned<ExecutionSpace>) {
+    if (shape.activation != Activation::sigmoid) {
+      return "the tensor cores' statistics are of values between 0 and 1, which those of " +
+             std::string(to_string(shape.activation)) + " need not be";
+    }
     return Tuned<ExecutionSpace>::choice(shape, options.precision).reason;
   }
   if constexpr (runs_on_host<ExecutionSpace>) {
@@ -318,7 +328,9 @@ class Layer<ExecutionSpace>::Implementation {
   const Plan& plan() const { return plan_; }
 
  private:
-  detail::Epilogue<ExecutionSpace> epilogue() const { return {channels_.bias, channels_.scale}; }
+  detail::Epilogue<ExecutionSpace> epilogue() const {
+    return {channels_.bias, channels_.scale, shape_.activation};
+  }
 
   detail::GroupNorm<ExecutionSpace> group_norm() const {
     return {

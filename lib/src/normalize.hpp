@@ -63,8 +63,11 @@ struct MergeMoments {
           sum += first[i].m2 + counts[i % tile_count] * delta * delta;
         },
         m2);
+    // Squares that were too large for a sum of them leave NaN, never a variance that looks right.
+    const double variance =
+        Kokkos::isfinite(m2) ? m2 / count : Kokkos::Experimental::quiet_NaN_v<double>;
     Kokkos::single(Kokkos::PerTeam(team), [&]() {
-      statistics(image, group) = {mean, 1.0 / Kokkos::sqrt(m2 / count + eps)};
+      statistics(image, group) = {mean, 1.0 / Kokkos::sqrt(variance + eps)};
     });
   }
 };

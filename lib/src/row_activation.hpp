@@ -8,14 +8,15 @@
 #include <cstdint>
 #include <limits>
 
+#include "activation.hpp"
 #include "float_vector.hpp"
 #include "moments.hpp"
 #include "sigmoid.hpp"
 
 namespace fusedconv::detail {
 
-/// sigmoid((z + bias) * scale) of one channel's rows in a tile, on the host, and the moments of all
-/// of them.
+/// activation((z + bias) * scale) of one channel's rows in a tile, on the host, and the moments of
+/// all of them.
 ///
 /// The bias is added last, to a finished sum of products: a sum that begins with it rounds each
 /// product to the bias's digits, which doubled the error of `headline`.
@@ -26,7 +27,9 @@ namespace fusedconv::detail {
 /// most n / k times the rounding of one operation. Constant rows stay exact.
 class RowActivation {
  public:
-  explicit RowActivation(float bias = 0, float scale = 1) : scale_(scale), offset_(bias * scale) {
+  explicit RowActivation(float bias = 0, float scale = 1,
+                         Activation activation = Activation::sigmoid)
+      : scale_(scale), offset_(bias * scale), activation_(activation) {
     // Both are finite, and what is added to them may be infinite the other way.
     constexpr float largest = std::numeric_limits<float>::max();
     if (std::isfinite(bias) && std::isfinite(scale)) {
@@ -36,17 +39,18 @@ class RowActivation {
 
   /// \param z       (columns), readable up to whole vectors
   /// \param columns at least 1
-  /// \param s       (columns), receives the sigmoids
-  void operator()(const float* z, std::int64_t columns, float* s) {
+  /// \param s       (columns), receives the activations
+  [[gnu::noinline]] void operator()(const float* z, std::int64_t columns, float* s) {
     std::int64_t first = 0;
     if (count_ == 0) {
       first = std::min<std::int64_t>(columns, 64);
-      pivot_ = sigmoid<SigmoidRange::whole>(z[0] * scale_ + offset_);
-      const double first_sum = sum(activate(z, first, s).deviations);
+      pivot_ = activated(z[0]);
+      activate(z, first, s);
+      const double first_sum = sum(running_.deviations);
       pivot_ = static_cast<float>(pivot_ + first_sum / static_cast<double>(first));
       running_ = deviations_of(s, first);
     }
-    if (first < columns) running_ = activate(z + first, columns - first, s + first);
+    if (first < columns) activate(z + first, columns - first, s + first);
     count_ += columns;
     vectors_added_ += (columns + vector_length - 1) / vector_length;
     // Long sums of floats lose digits.
@@ -66,6 +70,17 @@ class RowActivation {
     FloatVector deviations;
     FloatVector squares;
 
+    // Member by member: as a whole the compiler copies it in halves, which no load of a whole
+    // vector can take from the stores under way.
+    Sums(FloatVector of_deviations, FloatVector of_squares)
+        : deviations(of_deviations), squares(of_squares) {}
+    Sums(const Sums& other) : Sums(other.deviations, other.squares) {}
+    Sums& operator=(const Sums& other) {
+      deviations = other.deviations;
+      squares = other.squares;
+      return *this;
+    }
+
     static Sums zero() { return {broadcast<FloatVector>(0.0f), broadcast<FloatVector>(0.0f)}; }
 
     void add(FloatVector deviation) {
@@ -74,31 +89,63 @@ class RowActivation {
     }
   };
 
-  Sums activate(const float* z, std::int64_t columns, float* s) const {
-    Sums sums = running_;
-    if (activate_in<SigmoidRange::usual>(z, columns, s, sums)) return sums;
-    sums = running_;
-    activate_in<SigmoidRange::whole>(z, columns, s, sums);
-    return sums;
+  /// sigmoid() of the usual range, which remembers whether that was enough.
+  struct UsualSigmoid {
+    using Range = UsualSigmoidRange<FloatVector>;
+
+    UnsignedVector arguments = broadcast<UnsignedVector>(0U);
+
+    FloatVector operator()(FloatVector a) {
+      arguments |= Range::bits(a);
+      return sigmoid<SigmoidRange::usual>(a);
+    }
+    bool was_right() const { return !any(Range::is_left(arguments)); }
+  };
+
+  void activate(const float* z, std::int64_t columns, float* s) {
+    if (activation_ == Activation::sigmoid) {
+      UsualSigmoid usual;
+      const Sums sums = activate_by(usual, z, columns, s);
+      if (usual.was_right()) {
+        running_ = sums;
+        return;
+      }
+    }
+    with_activation(activation_,
+                    [&](auto known) { activate_as<decltype(known)::value>(z, columns, s); });
   }
 
-  /// False if an argument was outside the range.
-  template <SigmoidRange range>
-  bool activate_in(const float* z, std::int64_t columns, float* s, Sums& sums) const {
-    using UsualRange = UsualSigmoidRange<FloatVector>;
-    Sums local = sums;
-    UnsignedVector arguments = broadcast<UnsignedVector>(0U);
-    const auto activate_vector = [&](std::int64_t i) {
-      const FloatVector a = load(z + i) * scale_ + offset_;
-      if constexpr (range == SigmoidRange::usual) arguments |= UsualRange::bits(a);
-      return sigmoid<range>(a);
-    };
+  // Functions of their own, for their constants would take registers from sigmoid's.
+
+  template <Activation activation>
+  [[gnu::noinline, gnu::flatten]] void activate_as(const float* z, std::int64_t columns, float* s) {
+    const auto function = [](FloatVector a) { return fusedconv::detail::activate<activation>(a); };
+    running_ = activate_by(function, z, columns, s);
+  }
+
+  [[gnu::noinline]] float activated(float z) const {
+    return with_activation(activation_, [&](auto known) {
+      return fusedconv::detail::activate<decltype(known)::value>(z * scale_ + offset_);
+    });
+  }
+
+  /// \param function of a vector
+  /// \return the sums with those of the row
+  template <class Function>
+  Sums activate_by(Function& function, const float* z, std::int64_t columns, float* s) const {
+    Sums sums = running_;
+    // Constants that no store to s can be taken to change.
+    const FloatVector scale = broadcast<FloatVector>(scale_);
+    const FloatVector offset = broadcast<FloatVector>(offset_);
     const FloatVector pivot = broadcast<FloatVector>(pivot_);
+    const auto activate_vector = [&](std::int64_t i) {
+      return function(load(z + i) * scale + offset);
+    };
     std::int64_t i = 0;
     for (; i + vector_length <= columns; i += vector_length) {
       const FloatVector value = activate_vector(i);
       store(s + i, value);
-      local.add(value - pivot);
+      sums.add(value - pivot);
     }
     const std::int64_t left = columns - i;
     if (left > 0 && i > 0) {
@@ -106,17 +153,13 @@ class RowActivation {
       const std::int64_t last = columns - vector_length;
       const FloatVector value = activate_vector(last);
       store(s + last, value);
-      local.add(lanes_between(value - pivot, vector_length - left, vector_length));
+      sums.add(lanes_between(value - pivot, vector_length - left, vector_length));
     } else if (left > 0) {
       const FloatVector value = activate_vector(0);
       std::copy_n(reinterpret_cast<const float*>(&value), left, s);
-      local.add(lanes_between(value - pivot, 0, left));
+      sums.add(lanes_between(value - pivot, 0, left));
     }
-    sums = local;
-    if constexpr (range == SigmoidRange::usual) {
-      return !any(UsualRange::is_left(arguments));
-    }
-    return true;
+    return sums;
   }
 
   Sums deviations_of(const float* s, std::int64_t columns) const {
@@ -141,6 +184,7 @@ class RowActivation {
 
   float scale_;
   float offset_;
+  Activation activation_;
   float pivot_ = 0;
   Sums running_ = Sums::zero();
   std::int64_t vectors_added_ = 0;

@@ -68,6 +68,7 @@ void Shape::validate() const {
     found << eps;
     throw InvalidArgument("group_norm.eps", "a finite number above 0", found.str());
   }
+  activation_from_string(to_string(activation));
   require_divides("conv.groups", groups, "input channels", in_channels);
   require_divides("conv.groups", groups, "output channels", out_channels);
   require_divides("group_norm.num_groups", num_groups, "output channels", out_channels);
@@ -103,6 +104,7 @@ std::string to_string(const Shape& shape) {
   pair("dilation", shape.dilation, 1);
   if (shape.groups != 1) out << ", " << shape.groups << " channel groups";
   out << ", " << shape.num_groups << (shape.num_groups == 1 ? " group" : " groups");
+  if (shape.activation != Activation::sigmoid) out << ", " << to_string(shape.activation);
   return out.str();
 }
 

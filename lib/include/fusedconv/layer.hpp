@@ -29,7 +29,7 @@ struct Plan {
   std::int64_t row_statistics_words = 0;
 };
 
-/// `y = GroupNorm(sigmoid((conv2d(x) + bias) * scale))`: planned once, run many times.
+/// `y = GroupNorm(activation((conv2d(x) + bias) * scale))`: planned once, run many times.
 ///
 /// Everything is allocated by the constructor; a run allocates nothing, does not fence and is
 /// asynchronous on the execution space instance it is given. A run uses the layer's workspace: runs

@@ -4,6 +4,7 @@
 
 #include <array>
 #include <cstdint>
+#include <fusedconv/activation.hpp>
 #include <string>
 
 namespace fusedconv {
@@ -11,7 +12,7 @@ namespace fusedconv {
 /// A (height, width) pair, as PyTorch orders it.
 using HeightWidth = std::array<std::int64_t, 2>;
 
-/// Sizes and hyper-parameters of the block `GroupNorm(sigmoid((conv2d(x) + bias) * scale))`.
+/// Sizes and hyper-parameters of the block `GroupNorm(activation((conv2d(x) + bias) * scale))`.
 ///
 /// Names and meanings are those of `torch.nn.Conv2d` and `torch.nn.GroupNorm`; the convolution pads
 /// with zeros.
@@ -32,6 +33,7 @@ struct Shape {
   std::int64_t groups = 1;      ///< channel groups of the convolution
   std::int64_t num_groups = 1;  ///< groups of the normalisation
   double eps = 1e-5;            ///< added to the variance
+  Activation activation = Activation::sigmoid;
 
   /// Checks every member and that every element count fits 64 bits.
   /// \throws InvalidArgument naming the first member that is wrong as the file format names it
@@ -83,7 +85,8 @@ struct Shape {
   }
 };
 
-/// One line, e.g. "128x8x256x256 -> 128x32x254x254, kernel 3x3, 8 groups".
+/// One line, e.g. "128x8x256x256 -> 128x32x254x254, kernel 3x3, 8 groups"; an activation that is
+/// not sigmoid follows.
 std::string to_string(const Shape& shape);
 
 }  // namespace fusedconv

@@ -84,7 +84,7 @@ struct DirectDevice {
         static_cast<float*>(team.team_scratch(0).get_shmem_aligned(scratch_bytes, 16));
     float sum[block][rows][columns];
     convolve(team, tile, thread, first_channel, channels, scratch, sum);
-    activate_and_store(tile, thread, first_channel, channels, sum);
+    activate(tile, thread, first_channel, channels, sum);
     reduce_moments(team, tile, thread, tile_row * tiles_across + tile_column, scratch, sum);
   }
 
@@ -334,16 +334,45 @@ struct DirectDevice {
     }
   }
 
+  /// Asked once for all of a thread's outputs.
+  KOKKOS_FUNCTION void activate(const Tile& tile, const Thread& thread, std::int64_t first_channel,
+                                int channels, float (&sum)[block][rows][columns]) const {
+    switch (activation) {
+      case Activation::sigmoid:
+        return activate_and_store<Activation::sigmoid>(tile, thread, first_channel, channels, sum);
+      case Activation::relu:
+        return activate_and_store<Activation::relu>(tile, thread, first_channel, channels, sum);
+      case Activation::silu:
+        return activate_and_store<Activation::silu>(tile, thread, first_channel, channels, sum);
+      case Activation::gelu:
+        return activate_and_store<Activation::gelu>(tile, thread, first_channel, channels, sum);
+      case Activation::gelu_tanh:
+        return activate_and_store<Activation::gelu_tanh>(tile, thread, first_channel, channels,
+                                                         sum);
+      case Activation::tanh:
+        return activate_and_store<Activation::tanh>(tile, thread, first_channel, channels, sum);
+      default:
+        return activate_and_store<Activation::identity>(tile, thread, first_channel, channels, sum);
+    }
+  }
+
+  // Loops over registers must be unrolled, however long their bodies: a number that is not known
+  // makes the sums an array in memory, for the convolution too.
+  template <Activation activation_of_all>
   KOKKOS_FUNCTION void activate_and_store(const Tile& tile, const Thread& thread,
                                           std::int64_t first_channel, int channels,
                                           float (&sum)[block][rows][columns]) const {
     const std::int64_t plane = static_cast<std::int64_t>(output_height) * output_width;
     float* target = outputs_of(tile, thread, first_channel);
+#pragma unroll
     for (int c = 0; c < block; ++c, target += plane) {
-      const Activation activation(c < channels ? scale[first_channel + c] : 0.0f);
+      const ScaledActivation<activation_of_all> scaled(c < channels ? scale[first_channel + c]
+                                                                    : 0.0f);
+#pragma unroll
       for (int r = 0; r < rows; ++r) {
+#pragma unroll
         for (int j = 0; j < columns; ++j) {
-          sum[c][r][j] = activation(sum[c][r][j]);
+          sum[c][r][j] = scaled(sum[c][r][j]);
           if (c < channels && inside(tile, thread, r, j)) {
             target[r * output_width + j * column_lanes] = sum[c][r][j];
           }
@@ -441,6 +470,7 @@ struct DirectDevice {
   const float* weights;
   const float* bias;
   const float* scale;
+  Activation activation;
   PartialMoments* partial;
   std::int64_t partial_pitch;  ///< tiles of an image
   std::int64_t item_count, tiles_down, tiles_across;
@@ -462,6 +492,7 @@ DirectDevice<ExecutionSpace, From, KernelSize>::DirectDevice(
       weights(packed_weights.data()),
       bias(epilogue.bias.data()),
       scale(epilogue.scale.data()),
+      activation(epilogue.activation),
       partial(pass.partial.data() + pass.block.first_tile),
       partial_pitch(static_cast<std::int64_t>(pass.partial.extent(2))),
       tiles_down(pass.block.tiles.tiles_down()),

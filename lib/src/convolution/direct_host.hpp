@@ -125,8 +125,8 @@ class DirectHost {
         group * weights.blocks_per_group(g, block) + first_channel % g.group_out_channels / block;
     RowActivation activation[block];
     for (int c = 0; c < channels; ++c) {
-      activation[c] =
-          RowActivation(epilogue_.bias(first_channel + c), epilogue_.scale(first_channel + c));
+      activation[c] = RowActivation(epilogue_.bias(first_channel + c),
+                                    epilogue_.scale(first_channel + c), epilogue_.activation);
     }
     const Operands operands{layout, patch, weights.block(block_number), {}};
 

@@ -5,6 +5,7 @@
 #include <Kokkos_Core.hpp>
 #include <algorithm>
 #include <cstdint>
+#include <fusedconv/activation.hpp>
 #include <fusedconv/row_range.hpp>
 #include <fusedconv/shape.hpp>
 #include <numeric>
@@ -96,20 +97,21 @@ inline std::int64_t row_alignment(const Geometry& g, const TileGrid& tiles) {
 template <class ExecutionSpace>
 struct FirstPass {
   const float* x;
-  float* y;  ///< receives sigmoid((conv2d(x) + bias) * scale)
+  float* y;  ///< receives activation((conv2d(x) + bias) * scale)
   std::int64_t images;
   RowBlock block;  ///< of the images, that x and y hold
   /// Receives the moments of what is put in y, those of the block's tiles from first_tile on.
   PartialMomentsView<ExecutionSpace> partial;
 };
 
-/// Per-channel constants of the epilogue, packed for the kernels.
+/// What becomes of the convolution: per-channel constants, packed for the kernels.
 template <class ExecutionSpace>
 struct Epilogue {
   using Vector =
       Kokkos::View<const float*, Kokkos::LayoutRight, typename ExecutionSpace::memory_space>;
   Vector bias;  ///< conv.bias + bias: added before scaling
   Vector scale;
+  Activation activation;
 };
 
 }  // namespace fusedconv::detail

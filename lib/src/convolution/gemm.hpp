@@ -81,7 +81,7 @@ struct Im2col {
 };
 
 /// Epilogue of the product, in place, and the partial moments of each tile; a team for each.
-template <class ExecutionSpace>
+template <class ExecutionSpace, Activation activation>
 struct Activate {
   using Team = typename Kokkos::TeamPolicy<ExecutionSpace>::member_type;
 
@@ -96,17 +96,17 @@ struct Activate {
     const std::int64_t plane = item / tiles.size();
     const std::int64_t channel = plane % channels;
     const float bias = epilogue.bias(channel);
-    const Activation activation(epilogue.scale(channel));
+    const ScaledActivation<activation> scaled(epilogue.scale(channel));
     float* const s = y + plane * tiles.width + tiles.first_column(tile);
     const std::int64_t length = tiles.columns(tile);
 
-    const float pivot = activation(s[0] + bias);
+    const float pivot = scaled(s[0] + bias);
     team.team_barrier();
     double shifted_sum = 0;
     Kokkos::parallel_reduce(
         Kokkos::TeamThreadRange(team, length),
         [&](const std::int64_t i, double& sum) {
-          s[i] = activation(s[i] + bias);
+          s[i] = scaled(s[i] + bias);
           sum += s[i] - pivot;
         },
         shifted_sum);
@@ -181,9 +181,11 @@ class Gemm {
         }
       }
     }
-    for_each_team(
-        "fusedconv::activate", exec, pass.images * g.out_channels * plan_.tiles.size(),
-        Activate<ExecutionSpace>{plan_.tiles, g.out_channels, epilogue, pass.y, pass.partial});
+    with_activation(epilogue.activation, [&](auto known) {
+      for_each_team("fusedconv::activate", exec, pass.images * g.out_channels * plan_.tiles.size(),
+                    Activate<ExecutionSpace, decltype(known)::value>{
+                        plan_.tiles, g.out_channels, epilogue, pass.y, pass.partial});
+    });
   }
 
  private:
