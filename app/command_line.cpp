@@ -92,7 +92,7 @@ std::pair<std::string, std::string> hint(const std::string& text) {
 std::variant<CommandLine, EarlyExit> parse_command_line(int argc, const char* const* argv) {
   CommandLine line;
   CLI::App app(
-      "Computes y = GroupNorm(sigmoid((conv2d(x) + bias) * scale)) for the images of an HDF5 "
+      "Computes y = GroupNorm(activation((conv2d(x) + bias) * scale)) for the images of an HDF5 "
       "file.\n"
       "Runs as it is or under mpirun; ranks share the images.",
       name);
@@ -124,6 +124,12 @@ std::variant<CommandLine, EarlyExit> parse_command_line(int argc, const char* co
                  "File with conv.weight and the other parameters; its attributes win over those of "
                  "INPUT [each INPUT]")
       ->type_name("FILE");
+  std::string activation;
+  app.add_option(
+         "--activation", activation,
+         "sigmoid, relu, silu, gelu, gelu_tanh, tanh or identity: that of files without the "
+         "attribute activation; a file that tells another is refused [sigmoid]")
+      ->type_name("NAME");
   line.backend = "auto";
   app.add_option("--backend", line.backend,
                  "Where to compute; auto is the first of this list that follows it [auto]")
@@ -215,6 +221,7 @@ std::variant<CommandLine, EarlyExit> parse_command_line(int argc, const char* co
     app.parse(argc, argv);
     line.backend = resolve_backend(line.backend);
     line.storage.type = hdf5::element_type_from_string(output_type);
+    if (!activation.empty()) line.activation = activation_from_string(activation);
     for (const std::string& text : hints) line.hints.push_back(hint(text));
     if (!compression.empty()) {
       line.compression = hdf5::compression_from_string(compression[0], compression[1]);

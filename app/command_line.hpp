@@ -3,6 +3,8 @@
 #define FUSEDCONV_APP_COMMAND_LINE_HPP
 
 #include <cstdint>
+#include <fusedconv/activation.hpp>
+#include <optional>
 #include <string>
 #include <variant>
 #include <vector>
@@ -23,7 +25,8 @@ struct CommandLine {
   std::string backend;           ///< a name in backend_names()
   std::string algorithm;         ///< a name that algorithm_from_string() knows
   std::string precision;         ///< a name that precision_from_string() knows
-  hdf5::Storage storage;         ///< of outputs
+  std::optional<Activation> activation;  ///< of files that do not tell theirs
+  hdf5::Storage storage;                 ///< of outputs
   hdf5::Compression compression;
   hdf5::Hints hints;        ///< to MPI-IO
   std::string reference;    ///< empty: nothing to verify; with several inputs a directory

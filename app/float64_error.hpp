@@ -8,6 +8,8 @@
 #include <fusedconv/parameters.hpp>
 #include <fusedconv/shape.hpp>
 
+#include "float64_activation.hpp"
+
 namespace fusedconv::app {
 
 /// The first image's channels of one group of the normalisation in float64, by the block's
@@ -40,7 +42,8 @@ struct Float64Group {
         width(shape.width),
         output_width(shape.output_width()),
         output_area(shape.output_area()),
-        eps(shape.eps) {
+        eps(shape.eps),
+        activation(shape.activation) {
     for (int axis = 0; axis < 2; ++axis) {
       kernel_size[axis] = shape.kernel_size[axis];
       stride[axis] = shape.stride[axis];
@@ -67,7 +70,8 @@ struct Float64Group {
     }
     const double shifted = sum + static_cast<double>(parameters.conv_bias(c)) +
                            static_cast<double>(parameters.bias(c));
-    activations(index) = 1 / (1 + Kokkos::exp(-shifted * static_cast<double>(parameters.scale(c))));
+    activations(index) =
+        float64_activation(activation, shifted * static_cast<double>(parameters.scale(c)));
   }
   KOKKOS_FUNCTION void operator()(Sum, std::int64_t index, double& sum) const {
     sum += activations(index);
@@ -110,6 +114,7 @@ struct Float64Group {
   std::int64_t output_width;
   std::int64_t output_area;
   double eps;
+  Activation activation;
   std::int64_t kernel_size[2];
   std::int64_t stride[2];
   std::int64_t padding[2];

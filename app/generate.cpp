@@ -55,6 +55,7 @@ void write_file(const std::string& path, const Shape& shape, std::uint64_t seed,
   hdf5::write_attribute(file, "conv.groups", shape.groups);
   hdf5::write_attribute(file, "group_norm.num_groups", shape.num_groups);
   hdf5::write_attribute(file, "group_norm.eps", shape.eps);
+  hdf5::write_attribute(file, "activation", std::string(to_string(shape.activation)));
 
   const auto write = [&](const char* name, const std::vector<std::int64_t>& extents,
                          const RandomTensor& tensor) {

@@ -60,7 +60,7 @@ std::vector<JobInput> read_and_check(const CommandLine& line) {
   std::vector<InputFile> files = files_of(line);
   std::vector<JobInput> jobs;
   for (InputFile& file : files) {
-    hdf5::LayerFile layer = hdf5::read_layer_file(file.name, line.parameters);
+    hdf5::LayerFile layer = hdf5::read_layer_file(file.name, line.parameters, line.activation);
     if (!file.reference.empty()) check_reference(file.reference, layer.shape);
     file.state = file_state(file.name);
     file.images = layer.shape.batch;

@@ -276,6 +276,7 @@ OutputForm Job::output_form() {
   OutputForm form{line_.storage, line_.compression, line_.hints, {}};
   form.made.backend = line_.backend;
   form.made.device = processors(report_.ranks);
+  form.made.activation = to_string(layer_.shape.activation);
   form.made.precision = report_.precision;
   form.made.algorithm = report_.algorithm;
   form.made.ranks = communicator_.size();

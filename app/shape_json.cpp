@@ -17,7 +17,8 @@ nlohmann::ordered_json shape_json(const Shape& shape) {
           {"dilation", shape.dilation},
           {"groups", shape.groups},
           {"num_groups", shape.num_groups},
-          {"eps", shape.eps}};
+          {"eps", shape.eps},
+          {"activation", to_string(shape.activation)}};
 }
 
 }  // namespace fusedconv::app

@@ -44,6 +44,10 @@ ShapeOptions::ShapeOptions(CLI::App& app) {
   pair("--padding", padding_, "Zero padding of the convolution");
   pair("--dilation", dilation_, "Dilation of the convolution");
   size("--groups", groups_, "Channel groups of the convolution");
+  app.add_option("--activation", activation_,
+                 "sigmoid, relu, silu, gelu, gelu_tanh, tanh or identity [sigmoid]")
+      ->type_name("NAME")
+      ->group(group);
 }
 
 Shape ShapeOptions::shape() const {
@@ -59,6 +63,7 @@ Shape ShapeOptions::shape() const {
   override_with(dilation_, shape.dilation);
   override_with(groups_, shape.groups);
   override_with(num_groups_, shape.num_groups);
+  if (!activation_.empty()) shape.activation = activation_from_string(activation_);
   shape.validate();
   return shape;
 }

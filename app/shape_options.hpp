@@ -29,6 +29,7 @@ class ShapeOptions {
 
  private:
   std::string named_ = "headline";
+  std::string activation_;  // empty: the named shape's
   std::optional<std::int64_t> batch_;
   std::optional<std::int64_t> in_channels_;
   std::optional<std::int64_t> height_;

@@ -144,6 +144,13 @@ void replace_attribute(const std::string& path, const std::string& name, double 
   replace_attribute(path, name, H5T_IEEE_F64LE, {}, H5T_NATIVE_DOUBLE, &value);
 }
 
+void replace_attribute(const std::string& path, const std::string& name, const std::string& value) {
+  const hid_t type = require(H5Tcopy(H5T_C_S1));
+  require(H5Tset_size(type, value.size() + 1));
+  replace_attribute(path, name, type, {}, type, value.c_str());
+  require(H5Tclose(type));
+}
+
 std::vector<float> read_floats(const std::string& path, const std::string& name) {
   const hid_t file = require(H5Fopen(path.c_str(), H5F_ACC_RDONLY, H5P_DEFAULT));
   const hid_t dataset = require(H5Dopen2(file, name.c_str(), H5P_DEFAULT));

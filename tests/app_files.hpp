@@ -62,6 +62,7 @@ void replace_attribute(const std::string& path, const std::string& name, hid_t s
                        const Extents& extents, hid_t memory_type, const void* values);
 void replace_attribute(const std::string& path, const std::string& name, std::int64_t value);
 void replace_attribute(const std::string& path, const std::string& name, double value);
+void replace_attribute(const std::string& path, const std::string& name, const std::string& value);
 void remove_attribute(const std::string& path, const std::string& name);
 
 /// All elements of a dataset as float.

@@ -81,6 +81,9 @@ Golden read_golden(const std::string& name) {
   if (Attribute::exists(file, "group_norm.eps")) {
     Attribute::open(file, "group_norm.eps").read(H5T_NATIVE_DOUBLE, &shape.eps);
   }
+  if (Attribute::exists(file, "activation")) {
+    shape.activation = activation_from_string(read_string_attribute(file, "activation"));
+  }
   shape.validate();
   return golden;
 }

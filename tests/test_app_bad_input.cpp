@@ -449,6 +449,13 @@ std::vector<BadInput> attributes() {
        "group_norm.eps: expected a finite number above 0, found inf"},
       {"eps_of_string", string_attribute("group_norm.eps"),
        "group_norm.eps: expected a number, found strings"},
+      {"activation_of_number", attribute("activation", std::int64_t{1}),
+       "activation: expected a string, found integers"},
+      {"activation_unknown", attribute("activation", std::string("mish")),
+       "activation: expected one of sigmoid, relu, silu, gelu, gelu_tanh, tanh, identity, found "
+       "'mish'"},
+      {"activation_unlike_the_one_asked_for", attribute("activation", std::string("gelu")),
+       "activation: expected relu, as asked for, found gelu", "--activation relu"},
   };
 }
 

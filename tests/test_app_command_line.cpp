@@ -58,6 +58,19 @@ TEST(CommandLine, TakesWhatConcernsOutputs) {
   EXPECT_TRUE(line.resume);
 }
 
+TEST(CommandLine, TakesAnActivation) {
+  EXPECT_EQ(parse({"x.h5"}).activation, std::nullopt);
+  EXPECT_EQ(parse({"x.h5", "--activation", "gelu_tanh"}).activation, Activation::gelu_tanh);
+  const std::vector<const char*> arguments{"fusedconv_app", "x.h5", "--activation", "mish"};
+  const auto exit = std::get<app::EarlyExit>(
+      app::parse_command_line(static_cast<int>(arguments.size()), arguments.data()));
+  EXPECT_EQ(exit.code, app::bad_input_or_usage);
+  EXPECT_EQ(
+      exit.text,
+      "fusedconv_app: activation: expected one of sigmoid, relu, silu, gelu, gelu_tanh, tanh, "
+      "identity, found 'mish'\n");
+}
+
 TEST(CommandLine, RefusesCompressionThereIsNot) {
   for (const std::vector<const char*>& words : {std::vector<const char*>{"gzip", "10"},
                                                 {"gzip", "-1"},

@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "app_files.hpp"
+#include "hdf5/checked_open.hpp"
 #include "hdf5/layer_file.hpp"
 #include "temporary_directory.hpp"
 
@@ -44,8 +45,8 @@ TEST_F(LayerFileTest, HasDefaultsForWhatIsOptional) {
   for (const char* name : {"conv.bias", "bias", "scale", "group_norm.weight", "group_norm.bias"}) {
     remove_object(input_, name);
   }
-  for (const char* name :
-       {"conv.stride", "conv.padding", "conv.dilation", "conv.groups", "group_norm.eps"}) {
+  for (const char* name : {"conv.stride", "conv.padding", "conv.dilation", "conv.groups",
+                           "group_norm.eps", "activation"}) {
     remove_attribute(input_, name);
   }
   const LayerFile layer = read();
@@ -59,6 +60,7 @@ TEST_F(LayerFileTest, HasDefaultsForWhatIsOptional) {
   EXPECT_EQ(layer.shape.dilation, (HeightWidth{1, 1}));
   EXPECT_EQ(layer.shape.groups, 1);
   EXPECT_EQ(layer.shape.eps, 1e-5);
+  EXPECT_EQ(layer.shape.activation, Activation::sigmoid);
 }
 
 TEST_F(LayerFileTest, TakesOneIntegerForBothAxesAndTwoInTheirOrder) {
@@ -86,6 +88,33 @@ TEST_F(LayerFileTest, TakesAttributesOfOneElementForScalars) {
 TEST_F(LayerFileTest, TakesAnIntegerForEps) {
   replace_attribute(input_, "group_norm.eps", std::int64_t{1});
   EXPECT_EQ(read().shape.eps, 1.0);
+}
+
+// As C programs, h5py, Fortran and older programs write it.
+TEST_F(LayerFileTest, TakesEveryFormOfString) {
+  const auto read_as = [this](std::size_t size, H5T_str_t padding, const void* text) {
+    const hid_t type = require(H5Tcopy(H5T_C_S1));
+    require(H5Tset_size(type, size));
+    require(H5Tset_strpad(type, padding));
+    replace_attribute(input_, "activation", type, {}, type, text);
+    require(H5Tclose(type));
+    return read().shape.activation;
+  };
+  const char* const variable = "gelu_tanh";
+  EXPECT_EQ(read_as(H5T_VARIABLE, H5T_STR_NULLTERM, &variable), Activation::gelu_tanh);
+  EXPECT_EQ(read_as(5, H5T_STR_NULLTERM, "relu"), Activation::relu);
+  EXPECT_EQ(read_as(4, H5T_STR_NULLPAD, "silu"), Activation::silu);
+  EXPECT_EQ(read_as(8, H5T_STR_NULLPAD, "silu\0\0\0"), Activation::silu);
+  EXPECT_EQ(read_as(8, H5T_STR_SPACEPAD, "identity"), Activation::identity);
+  EXPECT_EQ(read_as(8, H5T_STR_SPACEPAD, "tanh    "), Activation::tanh);
+}
+
+TEST_F(LayerFileTest, TakesTheActivationAskedForWhereTheFileTellsNone) {
+  EXPECT_EQ(read_layer_file(input_, "", Activation::relu).shape.activation, Activation::relu);
+  replace_attribute(input_, "activation", std::string("gelu"));
+  EXPECT_EQ(read_layer_file(input_, "").shape.activation, Activation::gelu);
+  EXPECT_EQ(read_layer_file(input_, "", Activation::gelu).shape.activation, Activation::gelu);
+  EXPECT_THROW(read_layer_file(input_, "", Activation::relu), app::hdf5::InvalidFile);
 }
 
 TEST_F(LayerFileTest, TakesEveryFormOfBiasAndScale) {

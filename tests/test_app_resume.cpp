@@ -266,6 +266,8 @@ std::vector<Unlike> unlike_runs() {
          });
        }),
        "--resume", "made with another shape: expected "},
+      {"other_activation", nullptr, "--resume --activation relu",
+       "made with another shape: expected "},
       {"other_precision", nullptr, "--resume --precision tf32",
        "made with another precision: expected tf32, found fp32"},
       {"other_output_type", nullptr, "--resume --output-type bfloat16",

@@ -229,6 +229,7 @@ TEST_F(AppRun, SaysHowTheOutputWasMade) {
   EXPECT_EQ(read_string_attribute(output_, "version"), app::version);
   EXPECT_EQ(read_string_attribute(output_, "commit"), app::commit);
   EXPECT_EQ(read_string_attribute(output_, "backend"), app::backend_names().back());
+  EXPECT_EQ(read_string_attribute(output_, "activation"), "sigmoid");
   EXPECT_EQ(read_string_attribute(output_, "precision"), "fp32");
   EXPECT_EQ(read_string_attribute(output_, "algorithm"), "direct");
   EXPECT_NE(read_string_attribute(output_, "device"), "");
@@ -238,6 +239,23 @@ TEST_F(AppRun, SaysHowTheOutputWasMade) {
   EXPECT_TRUE(begins_with(start, "#-#-#T#:#:#Z")) << start;
   EXPECT_TRUE(begins_with(end, "#-#-#T#:#:#Z")) << end;
   EXPECT_LE(start, end);
+}
+
+TEST_F(AppRun, ComputesTheActivationOfTheFileOrTheOneAskedFor) {
+  Problem problem = small_problem();
+  problem.shape.activation = Activation::gelu;
+  write(problem);
+  const std::string report = directory_.file("report.json");
+  const auto expect_gelu = [&](const std::string& arguments) {
+    const AppResult result = run(arguments + " --verify " + reference_ + " --report " + report);
+    EXPECT_EQ(result.exit_code, 0) << result.standard_error;
+    EXPECT_NE(result.standard_output.find(", gelu\n"), std::string::npos) << result.standard_output;
+    EXPECT_EQ(read_string_attribute(output_, "activation"), "gelu");
+    EXPECT_EQ(read_json(report)["shape"]["activation"], "gelu");
+  };
+  expect_gelu("--activation gelu");
+  replace_attribute(input_, "activation", std::string("gelu"));
+  expect_gelu("");
 }
 
 TEST_F(AppRun, SaysThePrecisionAskedFor) {

@@ -122,14 +122,14 @@ TEST(BenchProgram, JsonHoldsEverySizeOfTheLayer) {
   const ProgramResult result =
       run_program(FUSEDCONV_BENCH
                   " --n 2 --cin 6 --h 20 --w 16 --cout 4 --kernel 5 3 --stride 2 1 --padding 1 0"
-                  " --dilation 1 2 --groups 2 --num-groups 4 --repeat 1 --json " +
+                  " --dilation 1 2 --groups 2 --num-groups 4 --activation gelu --repeat 1 --json " +
                   path);
   ASSERT_EQ(result.exit_code, 0) << result.output;
   EXPECT_EQ(read_json(path).at("sizes"), ordered_json::parse(R"({
     "batch": 2, "in_channels": 6, "height": 20, "width": 16, "out_channels": 4,
     "output_height": 9, "output_width": 12,
     "kernel_size": [5, 3], "stride": [2, 1], "padding": [1, 0], "dilation": [1, 2],
-    "groups": 2, "num_groups": 4, "eps": 1e-5})"));
+    "groups": 2, "num_groups": 4, "eps": 1e-5, "activation": "gelu"})"));
 }
 
 TEST(BenchProgram, BadUsageIsTold) {

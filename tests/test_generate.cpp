@@ -187,11 +187,12 @@ TEST(Generate, NamedShapes) {
 TEST(GenerateProgram, SizesTakeThePlaceOfTheNamedShapes) {
   const TemporaryDirectory directory;
   const std::string path = directory.file("x.h5");
-  const ProgramResult result = run_program(
-      FUSEDCONV_GENERATE
-      " --shape tiny --n 2 --cin 4 --h 9 --w 12 --cout 6 --kernel 3 2"
-      " --num-groups 3 --stride 2 --padding 1 0 --dilation 1 2 --groups 2 --seed 5 -o " +
-      path);
+  const ProgramResult result =
+      run_program(FUSEDCONV_GENERATE
+                  " --shape tiny --n 2 --cin 4 --h 9 --w 12 --cout 6 --kernel 3 2"
+                  " --num-groups 3 --stride 2 --padding 1 0 --dilation 1 2 --groups 2 --activation "
+                  "silu --seed 5 -o " +
+                  path);
   ASSERT_EQ(result.exit_code, 0) << result.output;
   const Shape expected{.batch = 2,
                        .in_channels = 4,
@@ -203,7 +204,8 @@ TEST(GenerateProgram, SizesTakeThePlaceOfTheNamedShapes) {
                        .padding = {1, 0},
                        .dilation = {1, 2},
                        .groups = 2,
-                       .num_groups = 3};
+                       .num_groups = 3,
+                       .activation = Activation::silu};
   EXPECT_EQ(app::hdf5::read_layer_file(path, "").shape, expected);
   EXPECT_NE(result.output.find(to_string(expected)), std::string::npos) << result.output;
 
@@ -225,6 +227,7 @@ TEST(GenerateProgram, BadUsageIsToldAndLeavesNothingBehind) {
                {"--shape tiny --kernel 3 3 3 -o " + path, "3"},
                {"--shape tiny --num-groups 3 -o " + path, "group_norm.num_groups"},
                {"--shape tiny --kernel 17 -o " + path, "conv.weight"},
+               {"--shape tiny --activation mish -o " + path, "activation"},
                {"--shape tiny --seed x -o " + path, "--seed"}};
   for (const auto& [options, object] : cases) {
     SCOPED_TRACE(options);

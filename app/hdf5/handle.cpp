@@ -277,9 +277,20 @@ void rewrite_attribute(const Handle& owner, const std::string& name, const std::
 std::string read_string_attribute(const Handle& owner, const std::string& name) {
   const Attribute attribute = Attribute::open(owner, name);
   const Datatype type = attribute.type();
+  if (check(H5Tis_variable_str(type.id()), name, "ask for the kind of string") > 0) {
+    char* allocated = nullptr;
+    attribute.read(type.id(), &allocated);
+    const std::string text = allocated == nullptr ? "" : allocated;
+    check(H5free_memory(allocated), name, "free the string");
+    return text;
+  }
   std::string text(type.size(), '\0');
   attribute.read(type.id(), text.data());
-  return text.substr(0, text.find('\0'));
+  text.resize(std::min(text.find('\0'), text.size()));
+  if (check(H5Tget_strpad(type.id()), name, "ask for the padding") == H5T_STR_SPACEPAD) {
+    text.resize(text.find_last_not_of(' ') + 1);
+  }
+  return text;
 }
 
 }  // namespace fusedconv::app::hdf5

@@ -204,7 +204,7 @@ void rewrite_attribute(const Handle& owner, const std::string& name, std::int64_
 /// The same; an attribute without enough room is replaced.
 void rewrite_attribute(const Handle& owner, const std::string& name, const std::string& value);
 
-/// The value of an attribute of one string of fixed length.
+/// The value of an attribute of one string, of fixed or of variable length, without padding.
 std::string read_string_attribute(const Handle& owner, const std::string& name);
 
 }  // namespace fusedconv::app::hdf5

@@ -31,6 +31,28 @@ class Attributes {
     return {values.front(), values.back()};
   }
 
+  Activation activation(const std::string& name, std::optional<Activation> demanded) const {
+    const File* file = file_with(name);
+    if (file == nullptr) return demanded.value_or(Activation::sigmoid);
+    const Attribute attribute = Attribute::open(*file, name);
+    const std::string expected = "a string";
+    const Datatype type = attribute.type();
+    if (type.type_class() != H5T_STRING) {
+      throw InvalidFile(file->name(), name, expected, type_text(type));
+    }
+    require_values(*file, attribute, expected, 1);
+    try {
+      const Activation found = activation_from_string(read_string_attribute(*file, name));
+      if (demanded && found != *demanded) {
+        throw InvalidArgument(name, std::string(to_string(*demanded)) + ", as asked for",
+                              std::string(to_string(found)));
+      }
+      return found;
+    } catch (const InvalidArgument& error) {
+      throw InvalidFile(file->name(), error.object(), error.expected(), error.found());
+    }
+  }
+
   double number(const std::string& name, double if_absent) const {
     const File* file = file_with(name);
     if (file == nullptr) return if_absent;
@@ -131,7 +153,8 @@ std::vector<float> read_channels(const File& file, const std::string& name, std:
   return read_floats(file, dataset);
 }
 
-LayerFile read_checked(const File& input_file, const File& parameters_file) {
+LayerFile read_checked(const File& input_file, const File& parameters_file,
+                       std::optional<Activation> activation) {
   const Dataset input = open_checked_dataset(input_file, "input");
   const Dataset weight = open_checked_dataset(parameters_file, "conv.weight");
   const std::vector<std::int64_t> x = require_rank_4(input_file, input, "(N, Cin, H, W)");
@@ -151,7 +174,8 @@ LayerFile read_checked(const File& input_file, const File& parameters_file) {
                  .dilation = attributes.height_width("conv.dilation", 1),
                  .groups = attributes.integer("conv.groups", 1),
                  .num_groups = attributes.integer("group_norm.num_groups", std::nullopt),
-                 .eps = attributes.number("group_norm.eps", 1e-5)};
+                 .eps = attributes.number("group_norm.eps", 1e-5),
+                 .activation = attributes.activation("activation", activation)};
   try {
     layer.shape.validate();
   } catch (const InvalidArgument& error) {
@@ -178,11 +202,12 @@ LayerFile read_checked(const File& input_file, const File& parameters_file) {
 
 }  // namespace
 
-LayerFile read_layer_file(const std::string& input, const std::string& parameters) {
+LayerFile read_layer_file(const std::string& input, const std::string& parameters,
+                          std::optional<Activation> activation) {
   try {
     const File input_file = open_checked_file(input);
-    if (parameters.empty()) return read_checked(input_file, input_file);
-    return read_checked(input_file, open_checked_file(parameters));
+    if (parameters.empty()) return read_checked(input_file, input_file, activation);
+    return read_checked(input_file, open_checked_file(parameters), activation);
   } catch (const Error& error) {
     throw InvalidFile(error.object() == "input" || parameters.empty() ? input : parameters, error);
   }

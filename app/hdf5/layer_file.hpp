@@ -3,7 +3,9 @@
 #define FUSEDCONV_APP_HDF5_LAYER_FILE_HPP
 
 #include <cstdint>
+#include <fusedconv/activation.hpp>
 #include <fusedconv/shape.hpp>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -34,8 +36,12 @@ struct LayerFile {
 /// \param parameters file with the learnable tensors, empty for `input` itself. A hyper-parameter
 /// is
 ///                   taken from this file's attribute, and where it has none from that of `input`.
-/// \throws InvalidFile naming the file, the object, what was expected and what was found
-LayerFile read_layer_file(const std::string& input, const std::string& parameters);
+/// \param activation of files without the attribute `activation`, instead of sigmoid
+/// \throws InvalidFile naming the file, the object, what was expected and what was found, also
+/// where
+///         the attribute is there and another than the activation asked for
+LayerFile read_layer_file(const std::string& input, const std::string& parameters,
+                          std::optional<Activation> activation = std::nullopt);
 
 }  // namespace fusedconv::app::hdf5
 

@@ -34,8 +34,8 @@ PropertyList contiguous_layout() {
 }
 
 void reserve_attributes(const Dataset& dataset) {
-  for (const char* name : {"version", "commit", "backend", "precision", "algorithm", "fingerprint",
-                           "start_time", "end_time"}) {
+  for (const char* name : {"version", "commit", "backend", "activation", "precision", "algorithm",
+                           "fingerprint", "start_time", "end_time"}) {
     write_attribute(dataset, name, "", room_for_a_word);
   }
   for (const char* name : {"device", "input_file"}) {
@@ -110,6 +110,7 @@ void complete_unfinished(const std::string& path, const Provenance& provenance) 
     rewrite_attribute(dataset, "commit", std::string(commit));
     rewrite_attribute(dataset, "backend", provenance.backend);
     rewrite_attribute(dataset, "device", provenance.device);
+    rewrite_attribute(dataset, "activation", provenance.activation);
     rewrite_attribute(dataset, "precision", provenance.precision);
     rewrite_attribute(dataset, "algorithm", provenance.algorithm);
     rewrite_attribute(dataset, "ranks", provenance.ranks);

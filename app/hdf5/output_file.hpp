@@ -19,6 +19,7 @@ namespace fusedconv::app::hdf5 {
 struct Provenance {
   std::string backend;
   std::string device;  ///< the processors of all ranks, each model once
+  std::string activation;
   std::string precision;
   std::string algorithm;
   std::int64_t ranks = 1;

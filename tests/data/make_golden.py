@@ -16,6 +16,7 @@ from typing import Callable
 
 import numpy as np
 import torch
+from torch.nn import functional
 
 HERE = Path(__file__).resolve().parent
 sys.path.insert(0, str(HERE.parents[1] / "scripts"))
@@ -128,8 +129,41 @@ CASES: dict[str, Callable[[], Case]] = {
 }
 
 
+ACTIVATIONS: dict[str, Callable[[torch.Tensor], torch.Tensor]] = {
+    "relu": torch.relu,
+    "silu": functional.silu,
+    "gelu": functional.gelu,
+    "gelu_tanh": lambda a: functional.gelu(a, approximate="tanh"),
+    "tanh": torch.tanh,
+    "identity": lambda a: a,
+}
+
+
+def write_activation(name: str, function: Callable[[torch.Tensor], torch.Tensor]) -> None:
+    """activation_NAME.h5, with arguments of an activation from -20 to 20 or so."""
+    x, parameters, p = random_case(23, (2, 4, 9, 10), 8, (3, 3), 4)
+    parameters["scale"] *= 5
+
+    def evaluate(dtype: torch.dtype) -> np.ndarray:
+        tensors = {key: torch.from_numpy(array).to(dtype) for key, array in parameters.items()}
+        s = torch.conv2d(torch.from_numpy(x).to(dtype), tensors["conv.weight"],
+                         tensors["conv.bias"])
+        s = function((s + tensors["bias"]) * tensors["scale"])
+        return torch.group_norm(s, p.num_groups, tensors["group_norm.weight"],
+                                tensors["group_norm.bias"], p.eps).numpy()
+
+    with from_pytorch.new_file(HERE / f"activation_{name}.h5") as file:
+        from_pytorch.write_input(file, x, parameters, p)
+        file.attrs["activation"] = name
+        file["output"] = evaluate(torch.float64)
+        file["output"].attrs["made_by"] = f"PyTorch {torch.__version__}"
+        file["output_float32"] = evaluate(torch.float32)
+
+
 def main() -> None:
     torch.set_num_threads(1)  # sums in one order
+    for name, function in ACTIVATIONS.items():
+        write_activation(name, function)
     for name, make in CASES.items():
         x, parameters, hyperparameters = make()
         from_pytorch.check(x, parameters, hyperparameters)
