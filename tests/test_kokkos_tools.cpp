@@ -160,6 +160,24 @@ TYPED_TEST(KokkosToolsTest, ARunIsLabelledAndNeitherAllocatesNorFencesNorCopies)
   }
 }
 
+TYPED_TEST(KokkosToolsTest, ARunOfSixteenBitsIsLabelledAndNeitherAllocatesNorFencesNorCopies) {
+  using Half = Kokkos::View<Float16****, Kokkos::LayoutRight, typename TypeParam::memory_space>;
+  const TypeParam exec;
+  const Problem problem = random_problem(shape, 1);
+  const Half x("x", shape.batch, shape.in_channels, shape.height, shape.width);
+  const Half y("y", shape.batch, shape.out_channels, shape.output_height(), shape.output_width());
+  for (const Algorithm algorithm : available_algorithms<TypeParam>(shape)) {
+    SCOPED_TRACE(to_string(algorithm));
+    const Layer<TypeParam> layer = make_layer(exec, problem,
+                                              {.algorithm = algorithm,
+                                               .input_type = ElementType::float16,
+                                               .output_type = ElementType::float16});
+    const Recording recording;
+    layer(exec, x, y);
+    expect_kernels_in_regions_alone(algorithm);
+  }
+}
+
 TYPED_TEST(KokkosToolsTest, RowBlocksAreLabelledAndNeitherAllocateNorFenceNorCopy) {
   const TypeParam exec;
   const Problem problem = random_problem(shape.with_batch(1), 1);

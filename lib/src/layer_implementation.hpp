@@ -6,6 +6,7 @@
 #include "channel_parameters.hpp"
 #include "convolution/direct.hpp"
 #include "convolution/tuned.hpp"
+#include "float32_workspace.hpp"
 #include "moments.hpp"
 #include "normalize.hpp"
 #include "row_statistics.hpp"
@@ -209,6 +210,13 @@ Plan describe(const Shape& shape, const Options& options,
                                bytes_of(sizeof(PartialMoments)) +
                            shape.batch * shape.num_groups * bytes_of(sizeof(Statistics)) +
                            4 * shape.out_channels * bytes_of(sizeof(float));
+  using Workspace = Float32Workspace<ExecutionSpace>;
+  if (Workspace::is_needed(options)) {
+    result.description += "; x of " + std::string(to_string(options.input_type)) + ", y of " +
+                          std::string(to_string(options.output_type)) + ", by way of float32";
+    result.workspace_bytes += Workspace::bytes(shape, options);
+    result.row_alignment = result.row_statistics_words = 0;
+  }
   return result;
 }
 
@@ -256,6 +264,7 @@ class Layer<ExecutionSpace>::Implementation {
                  const detail::ConvolutionPlan<ExecutionSpace>& convolution_plan,
                  const Parameters<memory_space>& parameters)
       : shape_(shape),
+        options_(options),
         plan_(detail::describe<ExecutionSpace>(shape, options, convolution_plan)),
         whole_(detail::whole_image<ExecutionSpace>(convolution_plan)),
         channels_(detail::pack_channel_parameters(exec, parameters, shape.out_channels)),
@@ -265,12 +274,15 @@ class Layer<ExecutionSpace>::Implementation {
             exec, "partial moments", shape.batch, shape.out_channels,
             detail::partial_moments_of<ExecutionSpace>(convolution_plan))),
         statistics_(detail::allocate<detail::StatisticsView<ExecutionSpace>>(
-            exec, "statistics", shape.batch, shape.num_groups)) {
+            exec, "statistics", shape.batch, shape.num_groups)),
+        workspace_(exec, shape, options) {
     detail::reserve_team_scratch(exec, sizeof(double));
     exec.fence("fusedconv::Layer: the caller's parameters are free again");
   }
 
-  void run(const ExecutionSpace& exec, const Input& x, const Output& y) const {
+  void run(const ExecutionSpace& exec, const Images<const void>& x, const Images<void>& y) const {
+    require_elements("x", "input_type", options_.input_type, x.type);
+    require_elements("y", "output_type", options_.output_type, y.type);
     const std::int64_t images = static_cast<std::int64_t>(x.extent(0));
     if (images < 1 || images > shape_.batch) {
       throw InvalidArgument("x", "1 to " + std::to_string(shape_.batch) + " images",
@@ -279,9 +291,14 @@ class Layer<ExecutionSpace>::Implementation {
     detail::require_extents("x", x, {images, shape_.in_channels, shape_.height, shape_.width});
     detail::require_extents(
         "y", y, {images, shape_.out_channels, shape_.output_height(), shape_.output_width()});
-    const detail::FirstPass<ExecutionSpace> pass{x.data(), y.data(), images, whole_, partial_};
-    std::visit([&](const auto& convolution) { convolution(exec, epilogue(), pass, group_norm()); },
-               convolution_);
+    if (!detail::Float32Workspace<ExecutionSpace>::is_needed(options_)) {
+      run_float32(exec, static_cast<const float*>(x.data), static_cast<float*>(y.data), images);
+      return;
+    }
+    workspace_.for_each_part(exec, x.data, y.data, images,
+                             [&](const float* from, float* to, std::int64_t count) {
+                               run_float32(exec, from, to, count);
+                             });
   }
 
   void activate_rows(const ExecutionSpace& exec, const RowRange& rows, const Input& x,
@@ -328,6 +345,22 @@ class Layer<ExecutionSpace>::Implementation {
   const Plan& plan() const { return plan_; }
 
  private:
+  void run_float32(const ExecutionSpace& exec, const float* x, float* y,
+                   std::int64_t images) const {
+    const detail::FirstPass<ExecutionSpace> pass{x, y, images, whole_, partial_};
+    std::visit([&](const auto& convolution) { convolution(exec, epilogue(), pass, group_norm()); },
+               convolution_);
+  }
+
+  static void require_elements(const char* name, const char* option, ElementType expected,
+                               ElementType found) {
+    if (found != expected) {
+      throw InvalidArgument(name,
+                            std::string(to_string(expected)) + ", as Options::" + option + " says",
+                            std::string(to_string(found)));
+    }
+  }
+
   detail::Epilogue<ExecutionSpace> epilogue() const {
     return {channels_.bias, channels_.scale, shape_.activation};
   }
@@ -341,6 +374,12 @@ class Layer<ExecutionSpace>::Implementation {
   /// Checks a block of rows of one image.
   detail::FirstPass<ExecutionSpace> pass_of(const RowRange& rows, const Input& x,
                                             const Output& y) const {
+    if (detail::Float32Workspace<ExecutionSpace>::is_needed(options_)) {
+      throw InvalidArgument("blocks of rows",
+                            "a layer whose input_type and output_type are float32",
+                            std::string(to_string(options_.input_type)) + " and " +
+                                std::string(to_string(options_.output_type)));
+    }
     const std::int64_t alignment = plan_.row_alignment;
     if (alignment == 0) {
       throw InvalidArgument("algorithm", "one that computes an image in blocks of rows",
@@ -369,12 +408,14 @@ class Layer<ExecutionSpace>::Implementation {
   }
 
   Shape shape_;
+  Options options_;
   Plan plan_;
   detail::RowBlock whole_;
   detail::ChannelParameters<ExecutionSpace> channels_;
   detail::Convolution<ExecutionSpace> convolution_;
   detail::PartialMomentsView<ExecutionSpace> partial_;
   detail::StatisticsView<ExecutionSpace> statistics_;
+  detail::Float32Workspace<ExecutionSpace> workspace_;
 };
 
 template <class ExecutionSpace>
@@ -413,7 +454,8 @@ void Layer<ExecutionSpace>::require_no_gaps(const char* name,
 }
 
 template <class ExecutionSpace>
-void Layer<ExecutionSpace>::run(const ExecutionSpace& exec, const Input& x, const Output& y) const {
+void Layer<ExecutionSpace>::run(const ExecutionSpace& exec, const Images<const void>& x,
+                                const Images<void>& y) const {
   const Kokkos::Profiling::ScopedRegion region("fusedconv::Layer::run");
   implementation_->run(exec, x, y);
 }

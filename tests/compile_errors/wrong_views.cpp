@@ -24,6 +24,7 @@ void wrong_views(
     const fusedconv::Layer<Space>& layer, const Space& exec, const Right& right,
     const Kokkos::View<float**, Kokkos::LayoutRight, Space::memory_space>& rank_2,
     const Kokkos::View<double****, Kokkos::LayoutRight, Space::memory_space>& doubles,
+    const Kokkos::View<fusedconv::Float16****, Kokkos::LayoutRight, Space::memory_space>& halves,
     const Kokkos::View<const float****, Kokkos::LayoutRight, Space::memory_space>& input,
     const Kokkos::View<float****, Kokkos::LayoutLeft, Space::memory_space>& left,
     const Kokkos::View<float****, Kokkos::LayoutRight, FarMemory>& far) {
@@ -31,8 +32,10 @@ void wrong_views(
   layer(exec, rank_2, right);   // expected: x must have rank 4
   layer(exec, right, rank_2);   // expected: y must have rank 4
   layer(exec, doubles, right);  // expected: x must hold float
-  layer(exec, right, doubles);  // expected: y must hold float that is not const
-  layer(exec, right, input);    // expected: y must hold float that is not const
+  layer(exec, right, doubles);  // expected: y must hold float, Float16 or BFloat16, not const
+  layer(exec, right, input);    // expected: y must hold float, Float16 or BFloat16, not const
   layer(exec, left, right);     // expected: x and y must be LayoutRight
   layer(exec, far, right);      // expected: x and y must be accessible
+
+  layer.activate_rows(exec, {0, 1}, halves, right, {});  // expected: blocks of rows must hold float
 }

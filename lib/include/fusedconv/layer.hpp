@@ -6,6 +6,8 @@
 #include <array>
 #include <cstddef>
 #include <cstdint>
+#include <fusedconv/element_type.hpp>
+#include <fusedconv/float16.hpp>
 #include <fusedconv/options.hpp>
 #include <fusedconv/parameters.hpp>
 #include <fusedconv/row_range.hpp>
@@ -23,7 +25,7 @@ struct Plan {
   std::string description;                  ///< algorithm and tile, and why it was chosen, in words
   std::int64_t workspace_bytes = 0;         ///< device memory that the layer holds
   /// Blocks of output rows begin at multiples of it, and end at one or at the last row; 0 where the
-  /// algorithm does not compute images in blocks of rows (gemm).
+  /// algorithm does not compute images in blocks of rows (gemm), or elements have 16 bits.
   std::int64_t row_alignment = 0;
   /// Words of Layer::RowStatistics; 0 where row_alignment is.
   std::int64_t row_statistics_words = 0;
@@ -93,15 +95,22 @@ class Layer {
 
   /// Runs the block on 1 to `shape().batch` images.
   /// \param exec instance to enqueue on
-  /// \param x    (N, in_channels, height, width), or without N for one image; float, LayoutRight,
-  ///             or LayoutStride with LayoutRight's strides; accessible from exec
-  /// \param y    (N, out_channels, output height, output width) likewise; must not overlap x; holds
-  ///             activations while the run is under way
-  /// \throws InvalidArgument naming the tensor if extents do not match, or strides are others
+  /// \param x    (N, in_channels, height, width), or without N for one image; LayoutRight, or
+  ///             LayoutStride with LayoutRight's strides; accessible from exec; of the elements
+  ///             that Options::input_type says: float, Float16 or BFloat16, or Kokkos's half_t or
+  ///             bhalf_t where it has 16 bits
+  /// \param y    (N, out_channels, output height, output width) likewise, of the elements that
+  ///             Options::output_type says; must not overlap x; holds activations while the run is
+  ///             under way
+  /// \throws InvalidArgument naming the tensor if extents or elements do not match, or strides are
+  ///         others
   template <class InputView, class OutputView>
   void operator()(const ExecutionSpace& exec, const InputView& x, const OutputView& y) const {
     check_types<InputView, OutputView>();
-    run(exec, as_tensor<Input>("x", x), as_tensor<Output>("y", y));
+    using Element = typename InputView::non_const_value_type;
+    run(exec, Images<const void>{x.data(), detail::element_type_of<Element>, extents_of("x", x)},
+        Images<void>{y.data(), detail::element_type_of<typename OutputView::value_type>,
+                     extents_of("y", y)});
   }
 
   /// The first step of a block of output rows of one image: convolves and activates, and adds what
@@ -123,6 +132,7 @@ class Layer {
   void activate_rows(const ExecutionSpace& exec, const RowRange& rows, const InputView& x_rows,
                      const OutputView& y_rows, const RowStatistics& statistics) const {
     check_types<InputView, OutputView>();
+    check_float<InputView, OutputView>();
     activate_block(exec, rows, as_tensor<Input>("x_rows", x_rows),
                    as_tensor<Output>("y_rows", y_rows), statistics);
   }
@@ -138,6 +148,7 @@ class Layer {
   void normalize_rows(const ExecutionSpace& exec, const RowRange& rows, const InputView& x_rows,
                       const OutputView& y_rows, const ConstRowStatistics& statistics) const {
     check_types<InputView, OutputView>();
+    check_float<InputView, OutputView>();
     normalize_block(exec, rows, as_tensor<Input>("x_rows", x_rows),
                     as_tensor<Output>("y_rows", y_rows), statistics);
   }
@@ -158,10 +169,10 @@ class Layer {
                   "fusedconv::Layer: x must have rank 4 (N, C, H, W), or 3 (C, H, W)");
     static_assert(OutputView::rank() == 4 || OutputView::rank() == 3,
                   "fusedconv::Layer: y must have rank 4 (N, C, H, W), or 3 (C, H, W)");
-    static_assert(std::is_same_v<typename InputView::non_const_value_type, float>,
-                  "fusedconv::Layer: x must hold float");
-    static_assert(std::is_same_v<typename OutputView::value_type, float>,
-                  "fusedconv::Layer: y must hold float that is not const");
+    static_assert(detail::is_element<typename InputView::non_const_value_type>,
+                  "fusedconv::Layer: x must hold float, Float16 or BFloat16");
+    static_assert(detail::is_element<typename OutputView::value_type>,
+                  "fusedconv::Layer: y must hold float, Float16 or BFloat16, not const");
     static_assert(is_layout_of_caller<typename InputView::array_layout> &&
                       is_layout_of_caller<typename OutputView::array_layout>,
                   "fusedconv::Layer: x and y must be LayoutRight (NCHW), or LayoutStride with the "
@@ -172,6 +183,23 @@ class Layer {
                                        typename OutputView::memory_space>::accessible,
         "fusedconv::Layer: x and y must be accessible from the layer's execution space");
   }
+
+  template <class InputView, class OutputView>
+  static constexpr void check_float() {
+    static_assert(std::is_same_v<typename InputView::non_const_value_type, float> &&
+                      std::is_same_v<typename OutputView::value_type, float>,
+                  "fusedconv::Layer: blocks of rows must hold float");
+  }
+
+  /// x or y of a run, whatever its elements are.
+  template <class Void>
+  struct Images {
+    Void* data;
+    ElementType type;
+    std::array<std::size_t, 4> extents;
+
+    std::size_t extent(std::size_t axis) const { return extents[axis]; }
+  };
 
   /// A caller's View as it is.
   template <class Tensor, class View>
@@ -196,7 +224,7 @@ class Layer {
 
   static void require_no_gaps(const char* name, const std::array<std::size_t, 4>& extents,
                               const std::array<std::size_t, 4>& strides);
-  void run(const ExecutionSpace& exec, const Input& x, const Output& y) const;
+  void run(const ExecutionSpace& exec, const Images<const void>& x, const Images<void>& y) const;
   void activate_block(const ExecutionSpace& exec, const RowRange& rows, const Input& x_rows,
                       const Output& y_rows, const RowStatistics& statistics) const;
   void normalize_block(const ExecutionSpace& exec, const RowRange& rows, const Input& x_rows,

@@ -2,6 +2,7 @@
 #ifndef FUSEDCONV_OPTIONS_HPP
 #define FUSEDCONV_OPTIONS_HPP
 
+#include <fusedconv/element_type.hpp>
 #include <string_view>
 
 namespace fusedconv {
@@ -33,6 +34,10 @@ enum class Precision {
 struct Options {
   Algorithm algorithm = Algorithm::automatic;
   Precision precision = Precision::fp32;
+  /// What the Views x and y of runs hold. What has 16 bits is converted to and from float32 in a
+  /// workspace of a bounded number of images, rounded to the nearest, ties to even.
+  ElementType input_type = ElementType::float32;
+  ElementType output_type = ElementType::float32;
 };
 
 /// "auto", "direct", "winograd", "tensor_core", "gemm".
