@@ -72,7 +72,7 @@ inline Float tanh(Float a) {
                               (std::bit_cast<Unsigned>(a) & 0x80000000U));
 }
 
-/// The standard normal distribution function, right to 5 units in the last place where it is not
+/// The standard normal distribution function, right to 7 units in the last place where it is not
 /// subnormal.
 ///
 /// Phi(-u) = exp(-u^2 / 2) R(u), where R falls slowly from 1/2: a quotient of polynomials with
@@ -101,7 +101,7 @@ inline Float normal_distribution(Float a) {
 }
 
 /// f(a) for every float, infinities and NaN included. In units in the last place, where neither
-/// they nor their factors are subnormal, sigmoid is right to 2, tanh and silu to 3, gelu to 6, and
+/// they nor their factors are subnormal, sigmoid is right to 2, tanh and silu to 3, gelu to 8, and
 /// gelu_tanh to 4 and three times the magnitude of its sigmoid's argument.
 template <Activation activation, class Float>
 inline Float activate(Float a) {
