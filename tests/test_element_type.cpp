@@ -194,6 +194,34 @@ TYPED_TEST(SixteenBitLayerTest, GivesTheBitsOfConvertingByHand) {
   expect_conversions_by_hand<TypeParam, BFloat16, Float16>(unbounded, Algorithm::automatic);
 }
 
+// They have 16 bits in builds for devices and are float in others.
+template <class ExecutionSpace, class Element>
+void expect_kokkos_type_taken(ElementType sixteen_bits) {
+  const ExecutionSpace exec;
+  Problem problem = several_parts();
+  problem.shape.batch = 1;
+  problem.input.resize(static_cast<std::size_t>(problem.shape.input_size()));
+  const Shape& shape = problem.shape;
+  const ElementTensor<Element, ExecutionSpace> x("x", 1, shape.in_channels, shape.height,
+                                                 shape.width);
+  const auto host = Kokkos::create_mirror_view(x);
+  for (std::size_t i = 0; i < problem.input.size(); ++i) {
+    host.data()[i] = static_cast<Element>(problem.input[i]);
+    problem.input[i] = static_cast<float>(host.data()[i]);
+  }
+  Kokkos::deep_copy(x, host);
+  const auto y = device_output<ExecutionSpace>(shape);
+  const ElementType type = sizeof(Element) == 2 ? sixteen_bits : ElementType::float32;
+  make_layer(exec, problem, {.input_type = type})(exec, x, y);
+  exec.fence("fusedconv::test: end of run");
+  EXPECT_TRUE(same_bits(to_host(y), run_layer(exec, problem)));
+}
+
+TYPED_TEST(SixteenBitLayerTest, TakesKokkosOwnTypes) {
+  expect_kokkos_type_taken<TypeParam, Kokkos::Experimental::half_t>(ElementType::float16);
+  expect_kokkos_type_taken<TypeParam, Kokkos::Experimental::bhalf_t>(ElementType::bfloat16);
+}
+
 TYPED_TEST(SixteenBitLayerTest, PlanTellsTheElementsAndTheirMemory) {
   const Shape shape = several_parts().shape;
   const Plan plain = Layer<TypeParam>::plan(shape);
