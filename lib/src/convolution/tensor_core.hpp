@@ -43,7 +43,10 @@ TensorCoreKernel tensor_core_kernel_of() {
 
 inline TensorCoreKernel tensor_core_kernel(const TensorCorePlan& plan) {
 #ifdef FUSEDCONV_HAVE_WGMMA
-  if (plan.by_warpgroup) return tensor_core_warpgroup_kernel(plan.precision == Precision::fp32);
+  if (plan.warpgroups > 0) {
+    return tensor_core_warpgroup_kernel(plan.precision == Precision::fp32,
+                                        static_cast<int>(plan.warpgroups));
+  }
 #endif
   const auto choose = [&](auto split) -> TensorCoreKernel {
     constexpr bool is_split = decltype(split)::value;
@@ -294,7 +297,7 @@ class TensorCore {
     task.patch_pitch = narrow(plan_.patch_pitch);
     task.patch_plane = narrow(plan_.patch_plane());
     task.patch_bytes = narrow(plan_.patch_bytes());
-    if (plan_.by_warpgroup) add_places(task);
+    if (plan_.warpgroups > 0) add_places(task);
     task.words_per_line = task.patch_pitch / (task.loads_words ? 4 : 1);
     task.lines_at_once = std::max(1, narrow(plan_.threads()) / task.words_per_line);
     task.step_channels = task.lines_at_once / task.patch_height;
@@ -329,7 +332,9 @@ class TensorCore {
       task.pair_places[pair] =
           static_cast<unsigned>(shift + first + ((place(2 * pair + 1) - first) << 16));
     }
-    task.strip_step = task.stride_height * task.patch_pitch;
+    task.strip_step = task.tile_width > tensor_core_warpgroup_strip
+                          ? tensor_core_warpgroup_strip
+                          : task.stride_height * task.patch_pitch;
   }
 
   static bool is_aligned(const void* pointer, std::size_t bytes) {

@@ -44,39 +44,44 @@ struct TensorCoreConfiguration {
   static constexpr int activation_pitch = pixels + 8;  ///< a quarter-warp's stores meet all banks
 
   /// Rounds in which the threads convert a patch that they read once; 0: patches are read twice.
-  static constexpr int rounds = one_chunk ? tensor_core_unrolled_patch / threads : 0;
+  static constexpr int rounds = one_chunk             ? tensor_core_unrolled_patch / threads
+                                : split && warps == 8 ? 2
+                                                      : 0;
   /// The largest magnitude is scaled to [2^top, 2^(top + 1)).
   static constexpr int top = one_chunk ? 14 : 11;
   /// Scaled magnitudes below 2^least lose digits to float16's smallest exponent.
   static constexpr int least = split ? -3 : -14;
 };
 
-/// The kernel whose four warps multiply together, by wgmma, which compute capability 9.0 alone has:
-/// 64 output channels x 128 pixels a block, 16 channels a warp. The right operand stays in shared
-/// memory, so that neither loads of matrices nor most of the multiplications' issue slots are
-/// spent; for several chunks of input channels and horizontal stride 1.
-template <bool Split>
+/// The kernel whose warps multiply in groups of four, by wgmma, which compute capability 9.0 alone
+/// has: 64 output channels x 128 pixels a group, 16 channels a warp. The right operand stays in
+/// shared memory, so that neither loads of matrices nor most of the multiplications' issue slots
+/// are spent; for several chunks of input channels and horizontal stride 1.
+///
+/// \tparam Warpgroups 1, or 2 side by side over the output channels, which share a converted patch;
+///                    float32-accurate sums take too many registers for 2
+template <bool Split, int Warpgroups>
 struct TensorCoreWarpgroupConfiguration {
   static constexpr bool split = Split;
-  static constexpr int warps = 4;
-  static constexpr int warps_m = 4;
+  static constexpr int warps = 4 * Warpgroups;
+  static constexpr int warps_m = warps;
   static constexpr int kernel = 0;
   static constexpr bool one_chunk = false;
   static constexpr bool in_parts = split;
   static constexpr int pairs_per_part = tensor_core_warpgroup_pairs;
-  static constexpr int threads = 128;
+  static constexpr int threads = 32 * warps;
   static constexpr bool statistics_warp = false;
   static constexpr int block_threads = threads;
-  static constexpr int blocks_per_multiprocessor = split ? 2 : 3;
+  static constexpr int blocks_per_multiprocessor = split || Warpgroups == 2 ? 2 : 3;
   static constexpr int warps_n = 1;
   static constexpr bool by_warpgroup = true;
   static constexpr int m_tiles = 1;
   static constexpr int n_tiles = 16;
   static constexpr int warp_pixels = 128;
-  static constexpr int channels = 64;
+  static constexpr int channels = 16 * warps;
   static constexpr int pixels = 128;
   static constexpr int activation_pitch = pixels + 8;
-  static constexpr int rounds = split ? 7 : 4;
+  static constexpr int rounds = split ? 7 : 4 / Warpgroups;
   static constexpr int top = 11;
   static constexpr int least = split ? -3 : -14;
 };

@@ -29,14 +29,15 @@ constexpr std::int64_t tensor_core_fixed_bytes(std::int64_t channels, std::int64
 /// How the tensor cores' kernel cuts its work.
 ///
 /// A block computes a tile of output rows and columns for 32, 64 or 128 output channels of one
-/// channel group: 4 warps 32 channels x 64 pixels each, 8 warps 32 x 32, or 4 warps together
+/// channel group: 4 warps 32 channels x 64 pixels each, 8 warps 32 x 32, or each 4 warps together
 /// 64 x 128. Input channels are taken in chunks of chunk_channels, a multiple of 8; each (8 input
 /// channels, tap) is half a step of the matrix units.
 struct TensorCorePlan {
   static constexpr Algorithm algorithm = Algorithm::tensor_core;
   static constexpr std::int64_t warp_channels = 32;
   static constexpr std::int64_t warp_pixels_of_unrolled = 64;
-  static constexpr std::int64_t strip = tensor_core_warpgroup_strip;
+  static constexpr std::int64_t warpgroup_channels = 64;
+  static constexpr std::int64_t block_pixels_of_warpgroup = 128;
 
   std::int64_t threads() const { return 32 * warps; }
   std::int64_t block_threads() const { return threads() + (unrolled ? 32 : 0); }
@@ -44,8 +45,12 @@ struct TensorCorePlan {
   /// \param has_wgmma whether the kernel of warpgroups can be run
   TensorCorePlan(const Shape& shape, Precision precision, bool has_wgmma);
 
-  std::int64_t block_channels() const { return by_warpgroup ? 64 : warps_m * warp_channels; }
-  std::int64_t block_pixels() const { return by_warpgroup ? 128 : warps / warps_m * (256 / warps); }
+  std::int64_t block_channels() const {
+    return warpgroups > 0 ? warpgroups * warpgroup_channels : warps_m * warp_channels;
+  }
+  std::int64_t block_pixels() const {
+    return warpgroups > 0 ? block_pixels_of_warpgroup : warps / warps_m * (256 / warps);
+  }
   std::int64_t taps() const { return geometry.kernel_height * geometry.kernel_width; }
   std::int64_t chunks() const {
     return (geometry.group_in_channels + chunk_channels - 1) / chunk_channels;
@@ -54,7 +59,7 @@ struct TensorCorePlan {
   std::int64_t pairs() const {
     const std::int64_t pairs = (chunk_channels / 8 * taps() + 1) / 2;
     constexpr std::int64_t at_once = tensor_core_warpgroup_pairs;
-    return by_warpgroup ? (pairs + at_once - 1) / at_once * at_once : pairs;
+    return warpgroups > 0 ? (pairs + at_once - 1) / at_once * at_once : pairs;
   }
   std::int64_t channel_tiles_per_group() const {
     return (geometry.group_out_channels + block_channels() - 1) / block_channels();
@@ -78,13 +83,20 @@ struct TensorCorePlan {
   std::int64_t chunk_channels = 8;
   std::int64_t patch_height = 0;
   std::int64_t patch_pitch = 0;
-  bool unrolled = false;      ///< 3 x 3, at most 8 input channels: the kernel made for it
-  bool by_warpgroup = false;  ///< the kernel of wgmma: 4 warps, 64 channels x 128 pixels
+  bool unrolled = false;  ///< 3 x 3, at most 8 input channels: the kernel made for it
+  /// In the kernel of wgmma: 4 warps, 64 channels x 128 pixels each; 0 in the others.
+  std::int64_t warpgroups = 0;
 
  private:
-  /// Leaves room for 2 blocks of the float32-accurate kernel on a multiprocessor of 227 KiB, and
-  /// for 3 of the other, which have fewer registers.
-  std::int64_t shared_budget() const { return (precision == Precision::fp32 ? 108 : 74) * 1024; }
+  /// Leaves room for 2 blocks of the float32-accurate kernel, or of two warpgroups, on a
+  /// multiprocessor of 227 KiB, and for 3 of the others, which have fewer registers.
+  std::int64_t shared_budget() const {
+    return (precision == Precision::fp32 || warpgroups == 2 ? 108 : 74) * 1024;
+  }
+  std::int64_t warpgroups_that_pay() const;
+  std::int64_t warpgroup_tile_width() const {
+    return geometry.flattened_width > 0 ? block_pixels_of_warpgroup : tensor_core_warpgroup_strip;
+  }
   void choose_chunk();
   void cut();
   void set_tile(std::int64_t height, std::int64_t width);
@@ -111,18 +123,33 @@ inline TensorCorePlan::TensorCorePlan(const Shape& shape, Precision p, bool has_
   } else {
     warps_m = g.group_out_channels <= warp_channels ? 1 : 2;
   }
-  // Its tiles are 4 strips of 32 columns, of which an output must fill most. Lines that are not
-  // copied in words keep its warps busy longer than it saves.
-  const std::int64_t strips = (g.output_width + strip - 1) / strip;
-  by_warpgroup = has_wgmma && taps() > 1 && taps() <= 2 * tensor_core_warpgroup_max_pairs &&
-                 g.stride_width == 1 && g.group_out_channels > warp_channels &&
-                 g.group_in_channels >= 16 && g.width % 4 == 0 &&
-                 5 * g.output_width >= 4 * strips * strip && g.output_height >= 4;
+  const std::int64_t warps_without = warps;
+  if (has_wgmma) warpgroups = warpgroups_that_pay();
+  if (warpgroups > 0) warps = 4 * warpgroups;
   choose_chunk();
-  if (by_warpgroup && shared_bytes() > shared_budget()) {
-    by_warpgroup = false;
+  if (warpgroups > 0 && shared_bytes() > shared_budget()) {
+    warpgroups = 0;
+    warps = warps_without;
     choose_chunk();
   }
+}
+
+/// Their tiles are 4 strips of 32 columns, one below the other, of which an output must fill most;
+/// or side by side, where planes were made one row. Lines that are not copied in words keep their
+/// warps busy longer than they save, and without a kernel to convolve only two of them that share a
+/// patch save anything.
+inline std::int64_t TensorCorePlan::warpgroups_that_pay() const {
+  const Geometry& g = geometry;
+  const std::int64_t width = warpgroup_tile_width();
+  const std::int64_t across = (g.output_width + width - 1) / width;
+  if (g.group_out_channels <= warp_channels || g.group_in_channels < 16 || g.stride_width != 1 ||
+      g.width % 4 != 0 || 5 * g.output_width < 4 * across * width ||
+      g.output_height < block_pixels_of_warpgroup / width ||
+      taps() > 2 * tensor_core_warpgroup_max_pairs) {
+    return 0;
+  }
+  const bool takes_two = precision == Precision::tf32 && g.group_out_channels > warpgroup_channels;
+  return takes_two ? 2 : taps() > 1 ? 1 : 0;
 }
 
 /// The most input channels at a time for which blocks share a multiprocessor, else 8.
@@ -130,7 +157,7 @@ inline void TensorCorePlan::choose_chunk() {
   const std::int64_t blocks = (geometry.group_in_channels + 7) / 8;
   for (std::int64_t at_once : {8, 4, 2, 1}) {
     chunk_channels = 8 * at_once;
-    if (by_warpgroup && pairs() > tensor_core_warpgroup_max_pairs) continue;
+    if (warpgroups > 0 && pairs() > tensor_core_warpgroup_max_pairs) continue;
     if (at_once > blocks || (unrolled && at_once > 1)) continue;
     cut();
     if (shared_bytes() <= shared_budget()) break;
@@ -148,11 +175,12 @@ inline void TensorCorePlan::cut() {
                                                                               : 1;
   std::int64_t least = std::numeric_limits<std::int64_t>::max();
   std::int64_t best_height = 1, best_width = 1;
-  const std::int64_t widest = by_warpgroup ? strip : std::min(g.output_width, block_pixels());
+  const std::int64_t widest =
+      warpgroups > 0 ? warpgroup_tile_width() : std::min(g.output_width, block_pixels());
   for (std::int64_t width = 1; width <= widest; ++width) {
     const bool fits = unrolled ? width == warp_pixels_of_unrolled
-                      : by_warpgroup
-                          ? width == strip
+                      : warpgroups > 0
+                          ? width == widest
                           : width == g.output_width || (width % words == 0 && width >= 16);
     if (!fits) continue;
     const std::int64_t height = std::min(block_pixels() / width, g.output_height);
@@ -181,13 +209,13 @@ inline void TensorCorePlan::set_tile(std::int64_t height, std::int64_t width) {
 
 inline std::int64_t TensorCorePlan::shared_bytes() const {
   return tensor_core_fixed_bytes(block_channels(), block_pixels(), warps,
-                                 by_warpgroup ? 1 : warps / warps_m) +
+                                 warpgroups > 0 ? 1 : warps / warps_m) +
          pairs() * 8 +
          (unrolled ? std::max(patch_bytes(), raw_bytes()) : patch_bytes() + raw_bytes());
 }
 
 inline std::string TensorCorePlan::description() const {
-  return std::string(by_warpgroup ? "tensor cores by warpgroups, " : "tensor cores, ") +
+  return std::string(warpgroups > 0 ? "tensor cores by warpgroups, " : "tensor cores, ") +
          (precision == Precision::fp32 ? "operands of two float16 each" : "operands of float16") +
          ", tiles of " + std::to_string(tiles.tile_height) + " rows x " +
          std::to_string(tiles.tile_width) + " columns x " + std::to_string(block_channels()) +

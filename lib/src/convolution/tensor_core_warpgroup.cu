@@ -4,9 +4,10 @@
 
 namespace fusedconv::detail {
 
-TensorCoreKernel tensor_core_warpgroup_kernel(bool split) {
-  return split ? tensor_core_block<TensorCoreWarpgroupConfiguration<true>>
-               : tensor_core_block<TensorCoreWarpgroupConfiguration<false>>;
+TensorCoreKernel tensor_core_warpgroup_kernel(bool split, int warpgroups) {
+  if (split) return tensor_core_block<TensorCoreWarpgroupConfiguration<true, 1>>;
+  return warpgroups == 2 ? tensor_core_block<TensorCoreWarpgroupConfiguration<false, 2>>
+                         : tensor_core_block<TensorCoreWarpgroupConfiguration<false, 1>>;
 }
 
 }  // namespace fusedconv::detail

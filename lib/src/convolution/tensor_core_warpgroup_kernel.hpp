@@ -10,8 +10,9 @@ using TensorCoreKernel = void (*)(TensorCoreTask);
 
 /// The kernel of warpgroups. In a file of its own, which is compiled for compute capability 9.0 and
 /// what it alone has (sm_90a), and knows nothing of Kokkos.
-/// \param split operands as sums of two float16
-TensorCoreKernel tensor_core_warpgroup_kernel(bool split);
+/// \param split      operands as sums of two float16
+/// \param warpgroups 1, or without split also 2
+TensorCoreKernel tensor_core_warpgroup_kernel(bool split, int warpgroups);
 
 }  // namespace fusedconv::detail
 
