@@ -42,7 +42,7 @@ def report(median_ms, floor_ms):
             "sizes": {"batch": 2, "in_channels": 3, "height": 16, "width": 16, "out_channels": 8,
                       "output_height": 14, "output_width": 14, "kernel_size": [3, 3],
                       "stride": [1, 1], "padding": [0, 0], "dilation": [1, 1], "groups": 1,
-                      "num_groups": 4, "eps": 1e-5},
+                      "num_groups": 4, "eps": 1e-5, "activation": "sigmoid"},
             "backend": "openmp", "processor": "Abacus", "threads": 2, "algorithm": "direct",
             "precision": "fp32", "median_ms": median_ms, "min_ms": 0.5 * median_ms,
             "max_ms": 2 * median_ms, "floor_ms": floor_ms}
