@@ -74,9 +74,9 @@ class DirectHost {
     const HostPatch& layout;
     const float* patch;
     const float* weights;  ///< (step inputs, group_in_channels, kernel columns, block)
-    /// What sums begin with: zeros that the compiler does not know, or it would let them share a
-    /// register and spill.
-    float initial[block];
+    /// (block), what the first sums begin with: zeros that g++ does not know. Where they are known,
+    /// or nothing else can begin a sum, it lets sums share a register and spills others.
+    const float* initial;
   };
 
   /// All channels of a channel group that the item has.
@@ -128,7 +128,8 @@ class DirectHost {
       activation[c] = RowActivation(epilogue_.bias(first_channel + c),
                                     epilogue_.scale(first_channel + c), epilogue_.activation);
     }
-    const Operands operands{layout, patch, weights.block(block_number), {}};
+    const float zeros[block] = {};
+    const Operands operands{layout, patch, weights.block(block_number), zeros};
 
     const std::int64_t columns = tiles.columns(tile);
     const std::int64_t rows = tiles.rows(tile);
@@ -196,7 +197,7 @@ class DirectHost {
       };
       Sums sums;
       unroll<block * Vectors>([&](auto k) __attribute__((always_inline)) {
-        sums[k] = broadcast<FloatVector>(operands.initial[k / Vectors]);
+        sums[k] = broadcast<FloatVector>(first == 0 ? operands.initial[k / Vectors] : 0.0f);
       });
       if constexpr (winograd) {
         // What both rows need of m1 and m2 is formed on the way.
