@@ -78,7 +78,7 @@ class Layer {
   /// \param exec       the instance on which the parameters are packed; fenced before returning
   /// \param shape      `shape.batch` is the most images that one run may have
   /// \param parameters copied from
-  /// \param options    algorithm and precision
+  /// \param options    algorithm, precision, and the elements of x and y
   /// \throws InvalidArgument if shape, a parameter's extents or an option is wrong
   /// \throws OutOfMemory if the workspace cannot be allocated
   Layer(const ExecutionSpace& exec, const Shape& shape, const Parameters<memory_space>& parameters,

@@ -68,7 +68,6 @@ struct TensorCoreWarpgroupConfiguration {
   static constexpr int kernel = 0;
   static constexpr bool one_chunk = false;
   static constexpr bool in_parts = split;
-  static constexpr int pairs_per_part = tensor_core_warpgroup_pairs;
   static constexpr int threads = 32 * warps;
   static constexpr bool statistics_warp = false;
   static constexpr int block_threads = threads;
