@@ -86,13 +86,32 @@ TEST(RowActivation, AddsTheBiasBeforeItScales) {
   for (std::size_t i = 0; i < z.size(); ++i) {
     EXPECT_LE(ulps_from(s[i], sigmoid_of((z[i] + 1.5) * -0.75)), 2);
   }
-  // Finite factors whose product is not.
+}
+
+// What (z + bias) * scale is, if not z * scale + bias * scale.
+TEST(RowActivation, ProductsOfBiasAndScaleMayOverflow) {
   for (const float bias : {3e38F, -3e38F}) {
     const std::vector<float> far = activate({{0, 1, -infinity, infinity}}, 10, bias).s;
     EXPECT_EQ(far[0], bias > 0 ? 1 : 0);
     EXPECT_EQ(far[1], far[0]);
     EXPECT_EQ(far[2], 0);
     EXPECT_EQ(far[3], 1);
+    const std::vector<float> near = activate({{-bias / 2, -bias, bias}}, 10, bias).s;
+    EXPECT_EQ(near[0], far[0]);
+    EXPECT_EQ(near[1], 0.5F);
+    EXPECT_EQ(near[2], far[0]);
+  }
+}
+
+TEST(RowActivation, ScalesMayBeInfinite) {
+  for (const float scale : {infinity, -infinity}) {
+    for (const float bias : {0.0F, 0.25F}) {
+      const std::vector<float> s = activate({{1, -1, -bias, infinity}}, scale, bias).s;
+      EXPECT_EQ(s[0], scale > 0 ? 1 : 0);
+      EXPECT_EQ(s[1], scale > 0 ? 0 : 1);
+      EXPECT_TRUE(std::isnan(s[2]));
+      EXPECT_EQ(s[3], s[0]);
+    }
   }
 }
 

@@ -6,7 +6,6 @@
 #include <bit>
 #include <cmath>
 #include <cstdint>
-#include <limits>
 
 #include "activation.hpp"
 #include "float_vector.hpp"
@@ -19,7 +18,9 @@ namespace fusedconv::detail {
 /// all of them.
 ///
 /// The bias is added last, to a finished sum of products: a sum that begins with it rounds each
-/// product to the bias's digits, which doubled the error of `headline`.
+/// product to the bias's digits, which doubled the error of `headline`. It is scaled beforehand, so
+/// that a multiply-add takes both, but where that is infinite or NaN: (z + bias) * scale need not
+/// be.
 ///
 /// Sums are of deviations from a pivot and of their squares. The pivot is the mean of the first
 /// columns: so far from it that cancellation would cost digits, the mean of n values can only be
@@ -30,17 +31,21 @@ class RowActivation {
   explicit RowActivation(float bias = 0, float scale = 1,
                          Activation activation = Activation::sigmoid)
       : scale_(scale), offset_(bias * scale), activation_(activation) {
-    // Both are finite, and what is added to them may be infinite the other way.
-    constexpr float largest = std::numeric_limits<float>::max();
-    if (std::isfinite(bias) && std::isfinite(scale)) {
-      offset_ = std::clamp(offset_, -largest, largest);
-    }
+    if (std::isfinite(scale) && std::isfinite(offset_)) return;
+    adds_bias_first_ = true;
+    first_bias_ = bias;
+    first_scale_ = scale;
+    scale_ = 1;
+    offset_ = 0;
   }
 
-  /// \param z       (columns), readable up to whole vectors
+  /// \param z       (columns), readable up to whole vectors; may be changed
   /// \param columns at least 1
   /// \param s       (columns), receives the activations
-  [[gnu::noinline]] void operator()(const float* z, std::int64_t columns, float* s) {
+  [[gnu::noinline]] void operator()(float* z, std::int64_t columns, float* s) {
+    if (adds_bias_first_) {
+      for (std::int64_t i = 0; i < columns; ++i) z[i] = (z[i] + first_bias_) * first_scale_;
+    }
     std::int64_t first = 0;
     if (count_ == 0) {
       first = std::min<std::int64_t>(columns, 64);
@@ -185,6 +190,9 @@ class RowActivation {
   float scale_;
   float offset_;
   Activation activation_;
+  bool adds_bias_first_ = false;
+  float first_bias_ = 0;
+  float first_scale_ = 1;
   float pivot_ = 0;
   Sums running_ = Sums::zero();
   std::int64_t vectors_added_ = 0;
