@@ -64,8 +64,9 @@ struct MergeMoments {
         },
         m2);
     // Squares that were too large for a sum of them leave NaN, never a variance that looks right.
-    const double variance =
-        Kokkos::isfinite(m2) ? m2 / count : Kokkos::Experimental::quiet_NaN_v<double>;
+    // Rounded, those of values that hardly differ may be less than none.
+    const double variance = Kokkos::isfinite(m2) ? Kokkos::fmax(m2, 0.0) / count
+                                                 : Kokkos::Experimental::quiet_NaN_v<double>;
     Kokkos::single(Kokkos::PerTeam(team), [&]() {
       statistics(image, group) = {mean, 1.0 / Kokkos::sqrt(variance + eps)};
     });
@@ -105,10 +106,24 @@ struct Normalize {
     const double rest = (static_cast<double>(mean) - s.mean) * s.inverse_deviation;
     const float offset = static_cast<float>(bias(channel) + rest * weight(channel));
     float* const values = y + plane * plane_size + begin;
-    if constexpr (runs_on_host<ExecutionSpace>) {
+    constexpr double smallest_inverse = 0x1p-64;  // of deviations whose squares are floats
+    if (!Kokkos::isfinite(factor) || s.inverse_deviation < smallest_inverse) {
+      normalize_in_double(team, values, length, s, weight(channel), bias(channel));
+    } else if constexpr (runs_on_host<ExecutionSpace>) {
       for (std::int64_t i = 0; i < length; ++i) values[i] = (values[i] - mean) * factor + offset;
     } else {
       normalize_on_device(team, values, static_cast<int>(length), mean, factor, offset);
+    }
+  }
+
+  /// For weights so large or deviations so small that their quotient is no float, and deviations so
+  /// large that a value's is none: the result can be one.
+  KOKKOS_FUNCTION static void normalize_in_double(const Team& team, float* values,
+                                                  std::int64_t length, const Statistics& s,
+                                                  double weight, double bias) {
+    const double factor = s.inverse_deviation * weight;
+    for (std::int64_t i = team.team_rank(); i < length; i += team.team_size()) {
+      values[i] = static_cast<float>((values[i] - s.mean) * factor + bias);
     }
   }
 
