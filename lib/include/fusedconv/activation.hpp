@@ -10,7 +10,7 @@ namespace fusedconv {
 /// is infinite or NaN in PyTorch is so here: silu and gelu of negative infinity are NaN.
 ///
 /// Activations whose squared deviations from the mean are beyond what float32 holds (1e19 apart)
-/// make their normalisation group NaN, as infinite ones do.
+/// may make their normalisation group NaN, as infinite ones do.
 enum class Activation {
   sigmoid,    ///< 1 / (1 + exp(-a)), `torch.sigmoid`
   relu,       ///< max(a, 0), `torch.relu`

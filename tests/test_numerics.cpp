@@ -1,0 +1,322 @@
+// SPDX-License-Identifier: Apache-2.0
+// Random layers with ordinary and extreme data on every algorithm, element by element within the
+// bounds that NUMERICS.md derives. Environment variables, for runs by hand:
+//
+//     FUSEDCONV_NUMERICS_SEED=N    this seed alone, with all that is known of it
+//     FUSEDCONV_NUMERICS_CASES=N   so many seeds
+//     FUSEDCONV_NUMERICS_FIRST=N   from this seed on
+#include <gtest/gtest.h>
+
+#include <Kokkos_Core.hpp>
+#include <algorithm>
+#include <cmath>
+#include <cstdint>
+#include <cstdlib>
+#include <fusedconv/layer.hpp>
+#include <iostream>
+#include <limits>
+#include <map>
+#include <optional>
+#include <sstream>
+#include <string>
+#include <type_traits>
+#include <vector>
+
+#include "algorithms.hpp"
+#include "error_bound.hpp"
+#include "execution_space_types.hpp"
+#include "random_case.hpp"
+#include "reference.hpp"
+#include "rounding.hpp"
+#include "run_layer.hpp"
+
+namespace fusedconv::test {
+namespace {
+
+std::optional<std::int64_t> number_from_environment(const char* name) {
+  const char* const value = std::getenv(name);
+  if (value == nullptr) return std::nullopt;
+  return std::stoll(value);
+}
+
+/// Fewer where the build is slow; they are the same seeds.
+constexpr std::int64_t default_cases =
+#if defined(__SANITIZE_ADDRESS__) || !defined(NDEBUG)
+    200;
+#else
+    2000;
+#endif
+
+/// Runs a layer on Views such as callers have, and checks what lies around y.
+template <class ExecutionSpace>
+std::vector<float> run_on_views(const ExecutionSpace& exec, const Layer<ExecutionSpace>& layer,
+                                const Problem& problem, CallersViews views) {
+  using MemorySpace = typename ExecutionSpace::memory_space;
+  const Shape& shape = problem.shape;
+  if (views == CallersViews::layout_right) return run_layer(exec, layer, problem);
+  if (views == CallersViews::part_of_larger) {
+    const Shape larger = shape.with_batch(shape.batch + 2);
+    const Tensor<ExecutionSpace> x("input", larger.batch, shape.in_channels, shape.height,
+                                   shape.width);
+    Kokkos::deep_copy(x, Kokkos::Experimental::quiet_NaN_v<float>);
+    const auto y = device_output<ExecutionSpace>(larger);
+    const auto images = Kokkos::pair<std::int64_t, std::int64_t>(1, larger.batch - 1);
+    const auto part_of = [&](const auto& view) {
+      return Kokkos::subview(view, images, Kokkos::ALL, Kokkos::ALL, Kokkos::ALL);
+    };
+    Kokkos::deep_copy(part_of(x), device_input<ExecutionSpace>(problem));
+    layer(exec, part_of(x), part_of(y));
+    exec.fence("fusedconv::test: end of run");
+    const std::vector<float> all = to_host(y);
+    const std::int64_t image = shape.with_batch(1).output_size();
+    const auto is_nan = [](float value) { return std::isnan(value); };
+    EXPECT_TRUE(std::all_of(all.begin(), all.begin() + image, is_nan)) << "written before y";
+    EXPECT_TRUE(std::all_of(all.end() - image, all.end(), is_nan)) << "written behind y";
+    return {all.begin() + image, all.end() - image};
+  }
+  const auto x = device_input<ExecutionSpace>(problem);
+  const auto y = device_output<ExecutionSpace>(shape);
+  if (views == CallersViews::strided) {
+    using Strided = Kokkos::View<float****, Kokkos::LayoutStride, MemorySpace>;
+    layer(exec, Strided(x), Strided(y));
+  } else {
+    using Image = Kokkos::View<float***, Kokkos::LayoutRight, MemorySpace>;
+    layer(exec, Image(x.data(), shape.in_channels, shape.height, shape.width),
+          Image(y.data(), shape.out_channels, shape.output_height(), shape.output_width()));
+  }
+  exec.fence("fusedconv::test: end of run");
+  return to_host(y);
+}
+
+/// The worst of all cases of an algorithm in a precision.
+struct Worst {
+  std::int64_t cases = 0;
+  double ratio = 0;  ///< of an element's error to its bound
+  std::int64_t ratio_seed = 0;
+  std::vector<double> ratios;         ///< of each case
+  std::int64_t well_conditioned = 0;  ///< cases
+  double relative_l2 = 0;             ///< of them
+  std::int64_t relative_l2_seed = 0;
+};
+
+double l2_norm(const std::vector<double>& values) {
+  double squares = 0;
+  for (const double value : values) squares += value * value;
+  return std::sqrt(squares);
+}
+
+double median(std::vector<double> values) {
+  const auto middle = values.begin() + static_cast<std::ptrdiff_t>(values.size() / 2);
+  std::nth_element(values.begin(), middle, values.end());
+  return *middle;
+}
+
+std::string describe(const Reference& reference, const ErrorBound& bound, std::int64_t index,
+                     const std::vector<float>& y) {
+  const Shape& shape = reference.problem.shape;
+  const std::int64_t channel = index / shape.output_area();
+  std::ostringstream text;
+  text.precision(9);
+  text << "element " << index << " (image " << channel / shape.out_channels << ", channel "
+       << channel % shape.out_channels << ") is " << y[index] << ", the reference "
+       << reference.y[index] << ", the bound " << bound.error[index] << ", the activation "
+       << reference.activations[index] << ", the sum " << reference.sums[index].value << " of "
+       << reference.sums[index].magnitude << ", the group's result "
+       << static_cast<int>(bound.group[channel / shape.channels_per_norm_group()]);
+  return text.str();
+}
+
+template <class ExecutionSpace>
+class NumericsTest : public testing::Test {
+ protected:
+  static constexpr bool on_host =
+      Kokkos::SpaceAccessibility<Kokkos::HostSpace,
+                                 typename ExecutionSpace::memory_space>::accessible;
+
+  /// \return whether all was as it should be
+  bool run_seed(std::int64_t seed) {
+    bool is_right = true;
+    const RandomCase random = random_case(static_cast<std::uint64_t>(seed));
+    const Shape& shape = random.problem.shape;
+    std::ostringstream repeat;
+    repeat << "FUSEDCONV_NUMERICS_SEED=" << seed << ": " << to_string(shape) << ", stride "
+           << shape.stride[0] << "x" << shape.stride[1] << ", padding " << shape.padding[0] << "x"
+           << shape.padding[1] << ", dilation " << shape.dilation[0] << "x" << shape.dilation[1]
+           << ", " << shape.groups << " convolution groups, eps " << shape.eps << "; "
+           << random.description << "; views " << static_cast<int>(random.views);
+    SCOPED_TRACE(repeat.str());
+    if (is_verbose_) std::cout << repeat.str() << '\n';
+    const Reference reference(random.problem);
+    const double norm = l2_norm(reference.y);
+    constexpr double promised = 1e-6;
+    const double rounding = random.is_ordinary ? float32_rounding(random.problem) : 0;
+    const bool is_well_conditioned = random.is_ordinary && rounding <= promised * norm;
+    for (const Algorithm algorithm : available_algorithms<ExecutionSpace>(shape)) {
+      if (algorithm == Algorithm::automatic) continue;  // one of the others
+      for (const Precision precision : {Precision::fp32, Precision::tf32}) {
+        // Elsewhere tf32 has the bits of fp32.
+        if (precision == Precision::tf32 && algorithm != Algorithm::tensor_core) continue;
+        const std::string name =
+            std::string(to_string(algorithm)) + "_" + std::string(to_string(precision));
+        SCOPED_TRACE(name);
+        const Layer<ExecutionSpace> layer =
+            make_layer(exec_, random.problem, {.algorithm = algorithm, .precision = precision});
+        const std::vector<float> y = run_on_views(exec_, layer, random.problem, random.views);
+        const ErrorBound bound = error_bound(reference, {algorithm, precision, on_host});
+        const Comparison found = compare(reference, bound, y);
+        if (found.violation >= 0) {
+          is_right = false;
+          ADD_FAILURE() << describe(reference, bound, found.violation, y);
+        }
+        Worst& worst = worst_[name];
+        ++worst.cases;
+        if (found.worst_ratio > worst.ratio) {
+          worst.ratio = found.worst_ratio;
+          worst.ratio_seed = seed;
+        }
+        if (is_verbose_) {
+          std::cout << name << ": " << layer.plan().description << "; error / bound "
+                    << found.worst_ratio << '\n';
+        }
+        worst.ratios.push_back(found.worst_ratio);
+        if (!random.is_ordinary) continue;
+        const double l2 = l2_distance(y, reference.y);
+        // Operands of 11 bits have lost 13 of 24.
+        const double bits_lost = precision == Precision::tf32 ? 0x1p13 : 1;
+        const double allowed =
+            bits_lost *
+            (is_well_conditioned ? std::min(promised * norm, 2 * rounding) : 2 * rounding);
+        if (!(l2 <= allowed)) {
+          is_right = false;
+          ADD_FAILURE() << "the L2 error is " << l2 << ", more than " << allowed << "; the norm is "
+                        << norm;
+        }
+        if (!is_well_conditioned) continue;
+        const double relative_l2 = l2 / norm;
+        ++worst.well_conditioned;
+        if (!(relative_l2 <= worst.relative_l2)) {
+          worst.relative_l2 = relative_l2;
+          worst.relative_l2_seed = seed;
+        }
+      }
+    }
+    return is_right;
+  }
+
+  /// What was found, for whoever reads the test's XML or output.
+  void report() const {
+    for (const auto& [name, worst] : worst_) {
+      const auto record = [&](const char* key, const auto& value) {
+        std::ostringstream text;
+        text << value;
+        testing::Test::RecordProperty(name + "_" + key, text.str());
+      };
+      record("cases", worst.cases);
+      record("worst_error_over_bound", worst.ratio);
+      record("median_error_over_bound", median(worst.ratios));
+      record("well_conditioned_cases", worst.well_conditioned);
+      record("worst_relative_l2", worst.relative_l2);
+      std::cout << ExecutionSpace::name() << " " << name << ": " << worst.cases
+                << " cases, worst error / bound " << worst.ratio << " (seed " << worst.ratio_seed
+                << "), median " << median(worst.ratios) << "; " << worst.well_conditioned
+                << " well-conditioned, worst relative L2 " << worst.relative_l2 << " (seed "
+                << worst.relative_l2_seed << ")\n";
+    }
+  }
+
+  const ExecutionSpace exec_;
+  bool is_verbose_ = false;
+  std::map<std::string, Worst> worst_;
+};
+
+TYPED_TEST_SUITE(NumericsTest, ExecutionSpaceTypes, ExecutionSpaceNames);
+
+/// Fails if an algorithm's result is not what the bounds allow.
+template <class ExecutionSpace>
+void expect_within_bounds(const Problem& problem) {
+  constexpr bool on_host =
+      Kokkos::SpaceAccessibility<Kokkos::HostSpace,
+                                 typename ExecutionSpace::memory_space>::accessible;
+  const Reference reference(problem);
+  for (const Algorithm algorithm : available_algorithms<ExecutionSpace>(problem.shape)) {
+    if (algorithm == Algorithm::automatic) continue;
+    SCOPED_TRACE(to_string(algorithm));
+    const std::vector<float> y = run_layer(ExecutionSpace(), problem, {.algorithm = algorithm});
+    const ErrorBound bound = error_bound(reference, {algorithm, Precision::fp32, on_host});
+    const std::int64_t violation = compare(reference, bound, y).violation;
+    EXPECT_LT(violation, 0) << describe(reference, bound, violation, y);
+  }
+}
+
+// What random layers have found, each by itself.
+
+const Shape of_two_groups{.batch = 2,
+                          .in_channels = 3,
+                          .height = 13,
+                          .width = 40,
+                          .out_channels = 6,
+                          .kernel_size = {3, 3},
+                          .num_groups = 2};
+
+TYPED_TEST(NumericsTest, InfiniteScalesAreThoseOfPyTorch) {
+  constexpr float infinity = std::numeric_limits<float>::infinity();
+  for (const Activation activation : all_activations) {
+    SCOPED_TRACE(to_string(activation));
+    Problem problem = random_problem(of_two_groups, 1);
+    problem.shape.activation = activation;
+    problem.scale[0] = infinity;
+    problem.scale[2] = -infinity;
+    expect_within_bounds<TypeParam>(problem);
+    problem.bias.clear();
+    problem.conv_bias.clear();
+    expect_within_bounds<TypeParam>(problem);
+  }
+}
+
+TYPED_TEST(NumericsTest, OverflowingProductsOfBiasAndScaleLeaveTheSign) {
+  Problem problem = random_problem(of_two_groups, 1);
+  for (float& value : problem.conv_weight) value *= 0x1p100F;
+  for (float& value : problem.bias) value *= 0x1p98F;
+  for (float& value : problem.scale) value *= 0x1p100F;
+  expect_within_bounds<TypeParam>(problem);
+}
+
+TYPED_TEST(NumericsTest, LargeWeightsAndSmallDeviationsMeetInFloat32) {
+  Problem problem = random_problem(of_two_groups, 1);
+  for (float& value : problem.group_norm_weight) value *= 1e37F;
+  expect_within_bounds<TypeParam>(problem);
+
+  problem = random_problem(of_two_groups, 1);
+  problem.shape.num_groups = 6;
+  problem.shape.eps = 1e-300;
+  std::fill(problem.conv_weight.begin(), problem.conv_weight.end(), 0.0F);
+  expect_within_bounds<TypeParam>(problem);
+}
+
+// Each channel is constant, so that no squares overflow within one, but between them.
+TYPED_TEST(NumericsTest, ChannelsFarApartAreNormalizedOrNan) {
+  Problem problem = random_problem(of_two_groups, 1);
+  problem.shape.activation = Activation::identity;
+  for (std::size_t o = 0; o < problem.bias.size(); ++o)
+    problem.bias[o] = o % 2 == 0 ? 3e38F : -3e38F;
+  std::fill(problem.scale.begin(), problem.scale.end(), 1.0F);
+  expect_within_bounds<TypeParam>(problem);
+}
+
+TYPED_TEST(NumericsTest, RandomLayersAreWithinTheirBounds) {
+  const std::optional<std::int64_t> one = number_from_environment("FUSEDCONV_NUMERICS_SEED");
+  const std::int64_t first =
+      one ? *one : number_from_environment("FUSEDCONV_NUMERICS_FIRST").value_or(1);
+  const std::int64_t cases =
+      one ? 1 : number_from_environment("FUSEDCONV_NUMERICS_CASES").value_or(default_cases);
+  this->is_verbose_ = one.has_value();
+  constexpr int most_failures = 5;
+  int failures = 0;
+  for (std::int64_t seed = first; seed < first + cases && failures < most_failures; ++seed) {
+    if (!this->run_seed(seed)) ++failures;
+  }
+  this->report();
+}
+
+}  // namespace
+}  // namespace fusedconv::test
