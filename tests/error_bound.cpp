@@ -128,11 +128,8 @@ double roundings_of(Activation activation) {
       return 6;
     case Activation::gelu:
       return 18;
-    case Activation::silu:
-    case Activation::gelu_tanh:
-      return 10;
     default:
-      return 8;
+      return 10;
   }
 }
 
@@ -196,6 +193,7 @@ Argument argument_of(const Reference& reference, const Arithmetic& arithmetic,
     return std::abs(z) > error_of_z ? Argument::exactly(t) : Argument::anything(t);
   }
   double error = std::abs(scale) * error_of_z + 3 * smallest;
+  if (!arithmetic.on_host) error += (std::abs(z) + error_of_z) * smallest;
   if (arithmetic.on_tensor_cores()) error += 0x1p-86 * taps;
 
   Argument argument{t, t - error, t + error, false};
@@ -262,22 +260,23 @@ Activated activation_error(Activation activation, const Argument& argument, doub
 
 /// What is known of the rounding of a tile's moments.
 struct MomentsArithmetic {
-  double chain;     ///< float32 additions that a sum passes through
-  double distance;  ///< squared, of the pivot from a tile's mean, in its variances, at most
-  double absolute;  ///< error of the mean and of the mean square
+  double chain;         ///< float32 additions that a sum passes through
+  double distance;      ///< squared, of the pivot from a tile's mean, in its variances, at most
+  double absolute = 0;  ///< error of the mean and of the mean square
+  double relative = 0x1p-48;  ///< error of the mean, to the largest magnitude
 };
 
 MomentsArithmetic moments_arithmetic(const Shape& shape, const Arithmetic& arithmetic) {
-  if (arithmetic.on_tensor_cores()) return {24, 128, 0x1p-52};
-  if (arithmetic.algorithm == Algorithm::gemm) return {0, 4096, 0};
-  if (!arithmetic.on_host) return {24, 16, 0};
+  if (arithmetic.on_tensor_cores()) return {24, 128, 0x1p-51, 0x1p-44};
+  if (arithmetic.algorithm == Algorithm::gemm) return {0, 4096};
+  if (!arithmetic.on_host) return {24, 16};
   const double rows = std::min<double>(8, shape.output_height());
   const double columns = std::min<double>(960, shape.output_width());
   const bool may_be_flattened = shape.kernel_area() == 1;
   const double vectors = std::ceil((may_be_flattened ? 960 : columns) / 4);
   const double of_first_columns = std::max(1.0, columns / 64);
   return {std::min(rows * vectors, 63 + vectors),
-          may_be_flattened ? std::max(15.0, rows * of_first_columns) : rows * of_first_columns, 0};
+          may_be_flattened ? std::max(15.0, rows * of_first_columns) : rows * of_first_columns};
 }
 
 /// The moments of a group and how far float32 may be from them.
@@ -340,7 +339,7 @@ GroupError group_error(const Shape& shape, const MomentsArithmetic& moments, con
   const double from_pivot = std::sqrt(pivot_squares / static_cast<double>(channels));
   const double g1 = gamma(moments.chain + 1);
   const double g3 = gamma(moments.chain + 3);
-  const double of_double = 0x1p-48 * magnitude;
+  const double of_double = moments.relative * magnitude;
   result.deviation = std::sqrt(square(deviation) + shape.eps);
   const double of_mean = g1 * from_pivot + of_double + moments.absolute + smallest;
   result.mean_error = error_sum / count + of_mean;
