@@ -74,7 +74,7 @@ ConvolutionSum sum_of(const Problem& problem, std::int64_t n, std::int64_t o, st
   return sum;
 }
 
-/// Where an activation that is not monotone has its minimum, and that.
+/// Where an activation that is not monotone has its minimum, and that; NaN where it is monotone.
 struct Minimum {
   double at;
   double value;
@@ -89,7 +89,7 @@ Minimum minimum_of(Activation activation) {
     case Activation::gelu_tanh:
       return {-0.7524614, -0.1700409};
     default:
-      return {infinity, 0};
+      return {std::numeric_limits<double>::quiet_NaN(), 0};
   }
 }
 
