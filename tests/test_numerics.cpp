@@ -140,24 +140,21 @@ std::string describe(std::int64_t seed, const RandomCase& random) {
   return text.str();
 }
 
-/// What is promised of the L2 error of a layer with ordinary data.
+/// What is promised of the L2 error of a layer with ordinary data: the tolerance of rounding.hpp,
+/// and a relative error of 1e-6 where that is at most as much.
 struct L2Promise {
-  static constexpr double relative = 1e-6;
-
   L2Promise(const RandomCase& random, const Reference& reference)
       : norm(l2_norm(reference.y)),
-        rounding(random.is_ordinary ? float32_rounding(random.problem) : infinity),
-        is_well_conditioned(norm > 0 && rounding <= relative * norm) {}
+        of_float32(random.is_ordinary ? float32_tolerance(random.problem) : infinity),
+        is_well_conditioned(norm > 0 && of_float32 <= 1e-6 * norm) {}
 
   double allowed(Precision precision) const {
-    const double of_float32 = 2 * rounding;
     // Operands of 11 bits have lost 13 of 24.
-    const double bits_lost = precision == Precision::tf32 ? 0x1p13 : 1;
-    return bits_lost * (is_well_conditioned ? std::min(relative * norm, of_float32) : of_float32);
+    return precision == Precision::tf32 ? 0x1p13 * of_float32 : of_float32;
   }
 
   double norm;
-  double rounding;  ///< expected of float32, infinite where the data is not ordinary
+  double of_float32;  ///< infinite where the data is not ordinary
   bool is_well_conditioned;
 };
 
