@@ -48,7 +48,10 @@ ConvolutionSum sum_of(const Problem& problem, std::int64_t n, std::int64_t o, st
         const bool is_padding =
             row < 0 || row >= shape.height || column < 0 || column >= shape.width;
         const double value = is_padding ? 0 : plane[row * shape.width + column];
-        if (kh < 3) w[kh] = weight, x[kh] = value;
+        if (kh < 3) {
+          w[kh] = weight;
+          x[kh] = value;
+        }
         if (is_padding) {
           sum.meets_padding |= !std::isfinite(weight);
           continue;
@@ -179,8 +182,8 @@ Argument argument_of(const Reference& reference, const Arithmetic& arithmetic,
     error_of_z += (sum.winograd_inputs + taps) * smallest;
   }
   if (arithmetic.on_tensor_cores()) {
-    const double steps =
-        std::ceil((shape.in_channels_per_group() + 7.0) / 8) * shape.kernel_area() + 1;
+    const auto steps =
+        static_cast<double>((shape.in_channels_per_group() + 7) / 8 * shape.kernel_area() + 1);
     const bool is_split = arithmetic.precision == Precision::fp32;
     const double operands = is_split ? 12 * u : 0x1p-10 + 0x1p-22;
     const double cut_off = 36 * u * (is_split ? std::min(3 * steps, 16.0) : steps);
@@ -270,8 +273,8 @@ MomentsArithmetic moments_arithmetic(const Shape& shape, const Arithmetic& arith
   if (arithmetic.on_tensor_cores()) return {24, 128, 0x1p-51, 0x1p-44};
   if (arithmetic.algorithm == Algorithm::gemm) return {0, 4096};
   if (!arithmetic.on_host) return {24, 16};
-  const double rows = std::min<double>(8, shape.output_height());
-  const double columns = std::min<double>(960, shape.output_width());
+  const auto rows = static_cast<double>(std::min<std::int64_t>(8, shape.output_height()));
+  const auto columns = static_cast<double>(std::min<std::int64_t>(960, shape.output_width()));
   const bool may_be_flattened = shape.kernel_area() == 1;
   const double vectors = std::ceil((may_be_flattened ? 960 : columns) / 4);
   const double of_first_columns = std::max(1.0, columns / 64);
@@ -314,7 +317,9 @@ GroupError group_error(const Shape& shape, const MomentsArithmetic& moments, con
     const double* const plane = s + c * area;
     const double* const plane_error = error + c * area;
     double plane_sum = 0;
-    double low = infinity, high = -infinity, wrong = 0;
+    double low = infinity;
+    double high = -infinity;
+    double wrong = 0;
     for (std::int64_t k = 0; k < area; ++k) {
       squares += square(plane[k] - result.mean);
       plane_sum += plane[k] - plane[0];

@@ -47,6 +47,9 @@ class Draw {
   float denormal() {
     return sign() * std::bit_cast<float>(static_cast<std::uint32_t>(integer(1, 0x7FFFFF)));
   }
+  std::size_t index_of(const std::vector<float>& values) {
+    return static_cast<std::size_t>(integer(0, static_cast<std::int64_t>(values.size()) - 1));
+  }
   std::int64_t divisor_of(std::int64_t number) {
     std::vector<std::int64_t> divisors;
     for (std::int64_t d = 1; d <= number; ++d) {
@@ -126,16 +129,16 @@ void fill_largest(Draw& draw, std::vector<float>& values, std::int64_t) {
 void fill_hot(Draw& draw, std::vector<float>& values, std::int64_t) {
   const float background = draw.one_in(2) ? 0.0F : draw.normal();
   fill_with(values, [&] { return background; });
-  values[draw.integer(0, values.size() - 1)] = draw.of_exponents(-30, 127);
+  values[draw.index_of(values)] = draw.of_exponents(-30, 127);
 }
 void fill_hot_on_noise(Draw& draw, std::vector<float>& values, std::int64_t run) {
   fill_uniform(draw, values, run);
-  values[draw.integer(0, values.size() - 1)] = draw.of_exponents(-30, 127);
+  values[draw.index_of(values)] = draw.of_exponents(-30, 127);
 }
 void put_in_noise(Draw& draw, std::vector<float>& values, std::int64_t run, float value) {
   fill_fan_in(draw, values, run);
   for (std::int64_t n = draw.integer(1, 2); n > 0; --n) {
-    values[draw.integer(0, values.size() - 1)] = value * draw.sign();
+    values[draw.index_of(values)] = value * draw.sign();
   }
 }
 void fill_with_infinity(Draw& draw, std::vector<float>& values, std::int64_t run) {
