@@ -71,7 +71,8 @@ std::vector<std::string> precision_choices() {
 /// The headings of --help and what stands under them, besides "Computing", under which is the rest.
 std::vector<std::pair<const char*, std::vector<const char*>>> help_groups() {
   return {{"Files", {"INPUT", "--output", "--output-dir", "--parameters"}},
-          {"Storage", {"--output-type", "--compress", "--hdf5-alignment", "--hdf5-hint"}},
+          {"Storage",
+           {"--output-type", "--compress", "--hdf5-alignment", "--hdf5-hint", "--hdf5-transfer"}},
           {"Memory", {"--chunk", "--memory", "--device-memory"}},
           {"Checking", {"--dry-run", "--verify", "--tolerance"}},
           {"Running", {"--resume", "--report", "--log-interval", "--quiet"}},
@@ -203,6 +204,13 @@ std::variant<CommandLine, EarlyExit> parse_command_line(int argc, const char* co
       ->type_name("BYTES")
       ->transform(CLI::AsSizeValue(false))
       ->check(CLI::PositiveNumber);
+  std::string transfer = to_string(line.transfer);
+  app.add_option("--hdf5-transfer", transfer,
+                 "How outputs are written: independent, by each rank through HDF5; mapped, by "
+                 "threads that copy to pages of the file, which is not for several nodes; auto is "
+                 "mapped on a tmpfs where a rank has 4 processors, else independent [auto]")
+      ->type_name("HOW")
+      ->check(CLI::IsMember(transfer_names()));
   std::vector<std::string> hints;
   app.add_option("--hdf5-hint", hints, "Hint to MPI-IO, as often as there are hints")
       ->type_name("KEY=VALUE")
@@ -221,6 +229,7 @@ std::variant<CommandLine, EarlyExit> parse_command_line(int argc, const char* co
     app.parse(argc, argv);
     line.backend = resolve_backend(line.backend);
     line.storage.type = hdf5::element_type_from_string(output_type);
+    line.transfer = transfer_from_string(transfer);
     if (!activation.empty()) line.activation = activation_from_string(activation);
     for (const std::string& text : hints) line.hints.push_back(hint(text));
     if (!compression.empty()) {

@@ -272,8 +272,15 @@ bool Job::is_complete(const Piece& piece) const {
   });
 }
 
+Writing Job::writing() const {
+  const bool one_node = communicator_.minimum(std::int64_t{communicator_.ranks_on_node()}) ==
+                        std::int64_t{communicator_.size()};
+  // Pages that nodes share are not kept the same by every file system.
+  return {one_node ? line_.transfer : Transfer::independent, copying_threads(communicator_)};
+}
+
 OutputForm Job::output_form() {
-  OutputForm form{line_.storage, line_.compression, line_.hints, {}};
+  OutputForm form{line_.storage, line_.compression, line_.hints, writing(), {}};
   form.made.backend = line_.backend;
   form.made.device = processors(report_.ranks);
   form.made.activation = to_string(layer_.shape.activation);

@@ -65,6 +65,7 @@ class Job {
   LayerMemory layer_memory() const;
   MemoryLimit memory_limit();
   bool is_complete(const Piece& piece) const;
+  Writing writing() const;
   OutputForm output_form();
   void compute(std::vector<Piece> pieces);
   void report_files();

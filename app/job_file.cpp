@@ -38,7 +38,7 @@ JobFile::JobFile(const Communicator& of, int first_rank, int ranks, const Shape&
       file_(file),
       found_(found),
       form_(form),
-      output_(ranks_, file.output, shape, form.storage, form.hints, fingerprint) {
+      output_(ranks_, file.output, shape, form.storage, form.hints, form.writing, fingerprint) {
   form_.made.input_file = file.name;
   form_.made.input_file_size = file.state.bytes;
   form_.made.fingerprint = hash_text(fingerprint);

@@ -22,6 +22,7 @@ struct OutputForm {
   hdf5::Storage storage;
   hdf5::Compression compression;
   hdf5::Hints hints;
+  Writing writing;
   hdf5::Provenance made;  ///< less what differs from file to file
 };
 

@@ -77,7 +77,8 @@ FoundOutput look_for_output(const std::string& name, const Shape& shape,
 
 ResumableOutput::ResumableOutput(const Communicator& communicator, const std::string& name,
                                  const Shape& shape, const hdf5::Storage& storage,
-                                 const hdf5::Hints& hints, const Fingerprint& fingerprint)
+                                 const hdf5::Hints& hints, const Writing& writing,
+                                 const Fingerprint& fingerprint)
     : communicator_(communicator),
       name_(name),
       unfinished_name_(hdf5::unfinished_name(name)),
@@ -85,6 +86,7 @@ ResumableOutput::ResumableOutput(const Communicator& communicator, const std::st
       shape_(shape),
       storage_(storage),
       hints_(hints),
+      writing_(writing),
       fingerprint_(fingerprint) {}
 
 void ResumableOutput::open(const FoundOutput& found) {
@@ -93,6 +95,12 @@ void ResumableOutput::open(const FoundOutput& found) {
   communicator_.broadcast(&end, sizeof end);
   file_.emplace(unfinished_name_, storage_.type, hdf5::access_by(communicator_, hints_).id());
   record_.emplace(record_name_, unfinished_name_, end, communicator_.rank(), communicator_.size());
+  const std::vector<std::int64_t> extents = hdf5::output_extents(shape_);
+  const std::int64_t image_bytes =
+      extents[1] * extents[2] * extents[3] * hdf5::element_bytes(storage_.type);
+  if (transfer_to(writing_, unfinished_name_, image_bytes) == Transfer::mapped) {
+    mapped_.emplace(unfinished_name_, file_->address(), extents, storage_.type, writing_.threads);
+  }
 }
 
 std::int64_t ResumableOutput::create() const {
@@ -109,6 +117,11 @@ std::int64_t ResumableOutput::create() const {
 }
 
 void ResumableOutput::write(const hdf5::Region& region, const float* values) {
+  if (mapped_) {
+    if (mapped_->write(region, values)) return;
+    // HDF5 writes, or says why it cannot.
+    mapped_.reset();
+  }
   file_->write(region, values);
 }
 
@@ -116,6 +129,7 @@ void ResumableOutput::enter(const hdf5::Region& region) { record_->add(region); 
 
 void ResumableOutput::close() {
   record_.reset();
+  mapped_.reset();
   file_->close();
   file_.reset();
 }

@@ -13,7 +13,9 @@
 #include "hdf5/compression.hpp"
 #include "hdf5/images.hpp"
 #include "hdf5/output_file.hpp"
+#include "mapped_writer.hpp"
 #include "record.hpp"
+#include "transfer.hpp"
 
 namespace fusedconv::app {
 
@@ -43,7 +45,7 @@ class ResumableOutput {
  public:
   /// \param communicator ranks that write together, which outlives this object
   ResumableOutput(const Communicator& communicator, const std::string& name, const Shape& shape,
-                  const hdf5::Storage& storage, const hdf5::Hints& hints,
+                  const hdf5::Storage& storage, const hdf5::Hints& hints, const Writing& writing,
                   const Fingerprint& fingerprint);
 
   /// Called by all ranks.
@@ -76,8 +78,10 @@ class ResumableOutput {
   Shape shape_;
   hdf5::Storage storage_;
   hdf5::Hints hints_;
+  Writing writing_;
   Fingerprint fingerprint_;
   std::optional<hdf5::OutputFile> file_;
+  std::optional<MappedWriter> mapped_;
   std::optional<RecordWriter> record_;
 };
 

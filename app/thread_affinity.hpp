@@ -9,6 +9,11 @@ namespace fusedconv::app {
 /// nothing on systems other than Linux.
 void run_on_all_cpus_of_process() noexcept;
 
+/// Processors on which some thread of this process may run; at least 1.
+int cpus_of_process() noexcept;
+/// Processors that the system has, for whatever process; at least 1.
+int cpus_online() noexcept;
+
 }  // namespace fusedconv::app
 
 #endif

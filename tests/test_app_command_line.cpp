@@ -39,6 +39,7 @@ TEST(CommandLine, HasDefaults) {
   EXPECT_EQ(line.storage.alignment, 1);
   EXPECT_EQ(app::hdf5::to_string(line.compression), "none");
   EXPECT_TRUE(line.hints.empty());
+  EXPECT_EQ(line.transfer, app::Transfer::automatic);
   EXPECT_FALSE(line.resume);
   EXPECT_FALSE(line.dry_run);
   EXPECT_FALSE(line.quiet);
@@ -48,13 +49,14 @@ TEST(CommandLine, TakesWhatConcernsOutputs) {
   const app::CommandLine line =
       parse({"a.h5", "--output-dir", "out", "--output-type", "bfloat16", "--compress", "gzip", "6",
              "--hdf5-alignment", "16M", "--hdf5-hint", "striping_factor=8", "--hdf5-hint",
-             "romio_cb_write=a=b", "--resume", "b.h5"});
+             "romio_cb_write=a=b", "--hdf5-transfer", "mapped", "--resume", "b.h5"});
   EXPECT_EQ(line.inputs, (std::vector<std::string>{"a.h5", "b.h5"}));
   EXPECT_EQ(line.output_directory, "out");
   EXPECT_EQ(line.storage.type, app::hdf5::ElementType::bfloat16);
   EXPECT_EQ(line.storage.alignment, 16 << 20);
   EXPECT_EQ(app::hdf5::to_string(line.compression), "gzip 6");
   EXPECT_EQ(line.hints, (app::hdf5::Hints{{"striping_factor", "8"}, {"romio_cb_write", "a=b"}}));
+  EXPECT_EQ(line.transfer, app::Transfer::mapped);
   EXPECT_TRUE(line.resume);
 }
 

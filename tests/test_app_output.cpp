@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "app_interruption.hpp"
+#include "backend_names.hpp"
 #include "hdf5/element_type.hpp"
 
 namespace fusedconv::test {
@@ -109,6 +110,49 @@ TEST_F(AppOutput, BeginsWhereItIsAligned) {
     EXPECT_EQ(address_of(output_, "output") % 65536, 0U);
     expect_whole();
   }
+}
+
+TEST_F(AppOutput, HasTheSameBitsHoweverItIsTransferred) {
+  const std::string backend = " --backend " + app::backend_names().back();
+  const std::string whole = directory_.file("whole.h5");
+  ASSERT_EQ(run_app(input_ + backend + " --quiet -o " + whole).exit_code, 0);
+  expected_ = read_floats(whole, "output");
+  // Whole images, and rows in two sweeps: enough memory for half of an image.
+  for (const char* pieces : {" --chunk 2", " --memory 22K"}) {
+    for (const AppLaunch& launch : {AppLaunch{}, AppLaunch{.ranks = 3}}) {
+      SCOPED_TRACE(to_string(launch) + pieces);
+      for (const char* transfer : {"independent", "mapped"}) {
+        fs::remove(output_);
+        const std::string how = std::string(" --hdf5-transfer ") + transfer;
+        const AppResult result =
+            run_app(input_ + backend + " --quiet -o " + output_ + pieces + how, launch);
+        ASSERT_EQ(result.exit_code, 0) << result.standard_error;
+        expect_whole();
+      }
+    }
+  }
+}
+
+TEST_F(AppOutput, IsResumedHoweverItIsTransferred) {
+  // What is mapped is written without a call: the calls that are counted flush and enter it.
+  int kills = 0;
+  for (int call = 10; call < 40; call += 3) {
+    const std::string mapped = "--quiet --resume --hdf5-transfer mapped";
+    const int code =
+        run(mapped, {.fault = "kill:" + std::to_string(call) + ":output.h5.part"}).exit_code;
+    if (code == 0) break;
+    ASSERT_EQ(code, 128 + SIGKILL);
+    ++kills;
+    const std::string next = kills % 2 == 0 ? mapped : "--quiet --resume";
+    if (kills % 3 == 0) {
+      ASSERT_EQ(run(next, {.ranks = 2}).exit_code, 0);
+      expect_whole();
+      fs::remove(output_);
+    }
+  }
+  EXPECT_GT(kills, 3);
+  ASSERT_EQ(run("--quiet --resume --hdf5-transfer mapped", {.ranks = 3}).exit_code, 0);
+  expect_whole();
 }
 
 TEST_F(AppOutput, TakesHintsToMPIIO) {

@@ -73,6 +73,8 @@ class OutputFile {
 
   /// Writes a region, from contiguous memory. It has gone to the operating system on return.
   void write(const Region& region, const float* values);
+  /// Byte of the file at which the dataset begins.
+  std::int64_t address() const { return dataset_.address(); }
   void close();
 
  private:

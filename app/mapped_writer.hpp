@@ -1,0 +1,54 @@
+// SPDX-License-Identifier: Apache-2.0
+#ifndef FUSEDCONV_APP_MAPPED_WRITER_HPP
+#define FUSEDCONV_APP_MAPPED_WRITER_HPP
+
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include "hdf5/element_type.hpp"
+#include "hdf5/images.hpp"
+
+namespace fusedconv::app {
+
+/// Writes to a contiguous dataset (N, C, H, W) past HDF5: threads map parts of the file, let the
+/// kernel allocate their pages, and copy. Unlike write() this takes no lock of the file, and so is
+/// done by all threads and ranks at once; little of the file is mapped at any time.
+///
+/// Ranks may do so from one node alone: pages are shared by neighbours.
+class MappedWriter {
+ public:
+  /// \param address byte of the file at which the dataset begins, at a multiple of an element's
+  /// size \throws std::system_error naming the file
+  MappedWriter(const std::string& path, std::int64_t address,
+               const std::vector<std::int64_t>& extents, hdf5::ElementType type, int threads);
+  MappedWriter(const MappedWriter&) = delete;
+  MappedWriter& operator=(const MappedWriter&) = delete;
+  ~MappedWriter();
+
+  /// Writes a region, from contiguous memory.
+  /// \return false where that cannot be, because the file system is full or because the kernel does
+  ///         not know how (Linux before 5.14): parts of the region are written then, perhaps
+  bool write(const hdf5::Region& region, const float* values) const;
+
+ private:
+  /// Consecutive elements.
+  struct Part {
+    std::int64_t first = 0;   ///< in the dataset
+    std::int64_t offset = 0;  ///< in memory
+    std::int64_t count = 0;
+  };
+
+  std::vector<Part> parts_of(const hdf5::Region& region) const;
+  bool copy(const Part& part, const float* values) const;
+
+  int file_ = -1;
+  std::int64_t address_;
+  std::vector<std::int64_t> extents_;
+  hdf5::ElementType type_;
+  int threads_;
+};
+
+}  // namespace fusedconv::app
+
+#endif
