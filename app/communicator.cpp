@@ -2,6 +2,7 @@
 #include "communicator.hpp"
 
 #include <algorithm>
+#include <cstdlib>
 #include <numeric>
 
 namespace fusedconv::app {
@@ -18,6 +19,9 @@ Value reduce_to_all(Value value, MPI_Datatype type, MPI_Op operation, MPI_Comm c
 }  // namespace
 
 MpiSession::MpiSession(int& argc, char**& argv) {
+  // Where there is no launcher Open MPI 4 starts a daemon that could start others, which nobody
+  // does, and waits for it some tenths of a second. Others do not know the variable.
+  setenv("OMPI_MCA_ess_singleton_isolated", "1", 0);
   // Threads take turns: while a pipeline runs its I/O thread alone calls MPI, else the main thread.
   MPI_Init_thread(&argc, &argv, MPI_THREAD_SERIALIZED, &thread_support_);
 }
