@@ -1,13 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "device.hpp"
 
-#include <unistd.h>
-
 #include <Kokkos_Core.hpp>
-#include <fstream>
 #include <stdexcept>
 
 #include "backend.hpp"
+#include "host_memory.hpp"
+#include "proc_file.hpp"
 
 namespace fusedconv::app {
 
@@ -16,17 +15,6 @@ namespace {
 template <class Space>
 constexpr bool computes_in_host_memory =
     Kokkos::SpaceAccessibility<Kokkos::HostSpace, typename Space::memory_space>::accessible;
-
-/// The value of the first line "key : value" of a file of /proc.
-std::string value_in(const char* path, const std::string& key) {
-  std::ifstream file(path);
-  for (std::string line; std::getline(file, line);) {
-    if (!line.starts_with(key)) continue;
-    const std::size_t value = line.find_first_not_of(" \t", line.find(':') + 1);
-    return value == std::string::npos ? "" : line.substr(value);
-  }
-  return "";
-}
 
 std::string host_processor_name() {
   const std::string model = value_in("/proc/cpuinfo", "model name");
@@ -113,17 +101,6 @@ int host_threads(const std::string& backend) {
       return 0;
     }
   });
-}
-
-std::int64_t free_host_memory() {
-  const std::string kibibytes = value_in("/proc/meminfo", "MemAvailable");
-  if (!kibibytes.empty()) return std::stoll(kibibytes) * 1024;
-  return static_cast<std::int64_t>(sysconf(_SC_AVPHYS_PAGES)) * sysconf(_SC_PAGESIZE);
-}
-
-std::int64_t peak_host_memory() {
-  const std::string kibibytes = value_in("/proc/self/status", "VmHWM");
-  return kibibytes.empty() ? 0 : std::stoll(kibibytes) * 1024;
 }
 
 std::int64_t free_memory(const std::string& backend) {

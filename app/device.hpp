@@ -22,12 +22,6 @@ std::string processor_name(const std::string& backend);
 /// What the backend computes with at once: threads of the host, or 0 for a GPU.
 int host_threads(const std::string& backend);
 
-/// Bytes of host memory that a process could still get without swapping.
-std::int64_t free_host_memory();
-
-/// The most bytes that this process has had resident so far; 0 where the system does not tell.
-std::int64_t peak_host_memory();
-
 /// Bytes that are free in the memory in which a backend computes.
 std::int64_t free_memory(const std::string& backend);
 

@@ -15,6 +15,7 @@
 #include "device.hpp"
 #include "exit_code.hpp"
 #include "file_state.hpp"
+#include "host_memory.hpp"
 #include "input.hpp"
 #include "interruption.hpp"
 #include "job.hpp"

@@ -12,6 +12,7 @@
 #include "computation.hpp"
 #include "device.hpp"
 #include "hdf5/checked_open.hpp"
+#include "host_memory.hpp"
 #include "missing_rows.hpp"
 #include "pipeline.hpp"
 #include "progress.hpp"
