@@ -28,7 +28,27 @@ void with_output(const std::string& path, Ask&& ask) {
   require(H5Fclose(file));
 }
 
-class AppOutput : public AppInterrupted {};
+class AppOutput : public AppInterrupted {
+ protected:
+  /// The output is stored in chunks, shuffled and compressed by this filter at this level.
+  void expect_compressed(H5Z_filter_t compression, unsigned expected_level) const {
+    with_output(output_, [&](hid_t dataset) {
+      const hid_t creation = require(H5Dget_create_plist(dataset));
+      EXPECT_EQ(H5Pget_layout(creation), H5D_CHUNKED);
+      std::vector<H5Z_filter_t> filters;
+      unsigned flags = 0;
+      unsigned level = 0;
+      std::size_t values = 1;
+      for (int filter = 0; filter < H5Pget_nfilters(creation); ++filter) {
+        filters.push_back(H5Pget_filter2(creation, static_cast<unsigned>(filter), &flags, &values,
+                                         &level, 0, nullptr, nullptr));
+      }
+      EXPECT_EQ(filters, (std::vector<H5Z_filter_t>{H5Z_FILTER_SHUFFLE, compression}));
+      EXPECT_EQ(level, expected_level);
+      require(H5Pclose(creation));
+    });
+  }
+};
 
 TEST_F(AppOutput, IsStoredInSixteenBitsAsFloat32Rounds) {
   for (const auto type : {hdf5::ElementType::float16, hdf5::ElementType::bfloat16}) {
@@ -68,21 +88,25 @@ TEST_F(AppOutput, IsCompressedWithTheSameBits) {
     expect_whole();
     EXPECT_FALSE(fs::exists(part_ + ".compressed"));
     EXPECT_EQ(read_string_attribute(output_, "input_file"), input_);
-    with_output(output_, [](hid_t dataset) {
-      const hid_t creation = require(H5Dget_create_plist(dataset));
-      EXPECT_EQ(H5Pget_layout(creation), H5D_CHUNKED);
-      std::vector<H5Z_filter_t> filters;
-      unsigned flags = 0;
-      unsigned level = 0;
-      std::size_t values = 1;
-      for (int filter = 0; filter < H5Pget_nfilters(creation); ++filter) {
-        filters.push_back(H5Pget_filter2(creation, static_cast<unsigned>(filter), &flags, &values,
-                                         &level, 0, nullptr, nullptr));
-      }
-      EXPECT_EQ(filters, (std::vector<H5Z_filter_t>{H5Z_FILTER_SHUFFLE, H5Z_FILTER_DEFLATE}));
-      EXPECT_EQ(level, 4U);
-      require(H5Pclose(creation));
-    });
+    expect_compressed(H5Z_FILTER_DEFLATE, 4);
+  }
+}
+
+TEST_F(AppOutput, IsCompressedByZstdWhereItsPluginIs) {
+  constexpr H5Z_filter_t zstd = 32015;
+  if (H5Zfilter_avail(zstd) <= 0) {
+    const AppResult refused = run("--quiet --compress zstd 3");
+    EXPECT_EQ(refused.exit_code, 2);
+    EXPECT_NE(refused.standard_error.find("HDF5_PLUGIN_PATH"), std::string::npos);
+    GTEST_SKIP() << "HDF5 finds no plugin for zstd: set HDF5_PLUGIN_PATH to its directory";
+  }
+  for (const AppLaunch& launch : {AppLaunch{}, AppLaunch{.ranks = 3}}) {
+    SCOPED_TRACE(to_string(launch));
+    fs::remove(output_);
+    const AppResult result = run("--quiet --compress zstd 3", launch);
+    ASSERT_EQ(result.exit_code, 0) << result.standard_error;
+    expect_whole();
+    expect_compressed(zstd, 3);
   }
 }
 
