@@ -68,6 +68,38 @@ TEST_F(AppResumes, AfterTwentyKillsWithAnyRanksAndChunk) {
   expect_whole();
 }
 
+/// The grid of WritesTheSameBitsForAnyRanksThreadsAndPieces, disturbed.
+TEST_F(AppResumes, OnAnyRanksWithAnyPiecesAfterASignalAndAKill) {
+  const std::string backend = " --quiet --resume --backend " + app::backend_names().back();
+  ASSERT_EQ(run_app(input_ + backend + " -o " + output_).exit_code, 0);
+  expected_ = read_floats(output_, "output");
+  int stopped = 0;
+  int ended = 0;
+  for (const int ranks : {1, 2, 3, 5, 8}) {
+    // The last has enough memory for half of an image, and splits images by rows.
+    for (const char* pieces : {" --chunk 1", " --chunk 3", "", " --memory 22K"}) {
+      SCOPED_TRACE(std::to_string(ranks) + " ranks" + pieces);
+      fs::remove(output_);
+      const std::string arguments = input_ + backend + " -o " + output_ + pieces;
+      // When rank 0 writes its first piece; later it makes no file.
+      const int signalled =
+          run_app(arguments, {.ranks = ranks, .fault = "signal-15:12:output.h5.part:0"}).exit_code;
+      ASSERT_TRUE(signalled == 4 || signalled == 0) << signalled;
+      stopped += signalled == 4 ? 1 : 0;
+      if (signalled == 0) fs::remove(output_);
+      const int call = signalled == 0 ? 12 : 3;
+      const int killed_code =
+          run_app(arguments, {.ranks = ranks, .fault = kill_at(call, "0")}).exit_code;
+      ended += killed_code != 0 ? 1 : 0;
+      ASSERT_EQ(run_app(arguments, {.ranks = ranks}).exit_code, 0);
+      expect_whole();
+    }
+  }
+  // Where a rank has but one piece, a signal comes too late to leave anything.
+  EXPECT_GE(stopped, 8);
+  EXPECT_GE(ended, 15);
+}
+
 TEST_F(AppResumes, ImagesSplitByRows) {
   const std::string backend = " --backend " + app::backend_names().back();
   const std::string whole = directory_.file("whole.h5");
