@@ -2,13 +2,12 @@
 #include "thread_affinity.hpp"
 
 #ifdef __linux__
+#include <dirent.h>
 #include <sched.h>
 #include <unistd.h>
 
 #include <algorithm>
 #include <cstdlib>
-#include <filesystem>
-#include <system_error>
 #endif
 
 namespace fusedconv::app {
@@ -21,16 +20,17 @@ namespace {
 cpu_set_t all_cpus_of_process() noexcept {
   cpu_set_t all;
   CPU_ZERO(&all);
-  std::error_code error;
-  std::filesystem::directory_iterator threads("/proc/self/task", error);
-  for (; !error && threads != std::filesystem::directory_iterator(); threads.increment(error)) {
+  DIR* const threads = opendir("/proc/self/task");
+  if (threads == nullptr) return all;
+  while (const dirent* const entry = readdir(threads)) {
     cpu_set_t of_thread;
-    const int thread = std::atoi(threads->path().filename().c_str());
-    // A thread may have ended meanwhile.
-    if (sched_getaffinity(thread, sizeof of_thread, &of_thread) == 0) {
+    const auto thread = static_cast<pid_t>(std::strtol(entry->d_name, nullptr, 10));
+    // The entries "." and ".." are none, and a thread may have ended meanwhile.
+    if (thread > 0 && sched_getaffinity(thread, sizeof of_thread, &of_thread) == 0) {
       CPU_OR(&all, &all, &of_thread);
     }
   }
+  closedir(threads);
   return all;
 }
 
