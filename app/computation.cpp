@@ -114,7 +114,8 @@ class BackendComputation : public Computation {
       Piece piece;
       std::size_t slot = 0;
     };
-    const auto streams = Streams<Space>::make();
+    // Kept where this throws: those of a lost GPU cannot be destroyed.
+    const Streams<Space>& streams = streams_.emplace(Streams<Space>::make());
     std::optional<OnDevice> uploaded;
     std::optional<OnDevice> computed;
     std::size_t turn = 0;
@@ -253,6 +254,7 @@ class BackendComputation : public Computation {
   std::vector<Buffer<MemorySpace>> outputs_;
   Shape shape_;
   Layer<Space> layer_;
+  std::optional<Streams<Space>> streams_;
   Statistics statistics_;  // of the split image in hand
   decltype(Kokkos::create_mirror_view(Statistics())) host_statistics_;
   ComputeSeconds seconds_;

@@ -4,8 +4,10 @@
 #include <exception>
 #include <fusedconv/error.hpp>
 #include <iostream>
+#include <new>
 #include <stdexcept>
 #include <string>
+#include <string_view>
 #include <type_traits>
 #include <variant>
 #include <vector>
@@ -14,6 +16,7 @@
 #include "communicator.hpp"
 #include "device.hpp"
 #include "exit_code.hpp"
+#include "failure.hpp"
 #include "file_state.hpp"
 #include "host_memory.hpp"
 #include "input.hpp"
@@ -26,21 +29,8 @@ namespace {
 
 namespace app = fusedconv::app;
 
-void say(const std::string& sentence) {
-  std::cerr << "fusedconv_app: " + sentence + "\n" << std::flush;
-}
-
-/// What is thrown while a rank runs: told, and the end of all ranks. HDF5 does not survive closing
-/// a file that it could not write to, so nothing is closed; what is complete is on disk.
-[[noreturn]] void fail(const app::Communicator& communicator, const std::string& sentence) {
-  if (communicator.size() == 1) {
-    say(sentence);
-  } else {
-    say("rank " + std::to_string(communicator.rank()) + ": " + sentence);
-    MPI_Abort(communicator.get(), app::failed_while_running);
-  }
-  std::_Exit(app::failed_while_running);
-}
+using app::fail;
+using app::say;
 
 /// Local ranks take the GPUs of a node in turn.
 Kokkos::InitializationSettings kokkos_settings(const app::CommandLine& line,
@@ -66,13 +56,34 @@ void warn_of_shared_gpus(const app::CommandLine& line, const app::Communicator& 
   }
 }
 
-std::string with_free_memory(const fusedconv::OutOfMemory& error, const std::string& backend) {
-  std::string sentence = error.what();
+std::string with_free_memory(std::string sentence, const std::string& backend) {
   sentence += "; free were " + std::to_string(app::free_host_memory()) + " bytes on the host";
-  if (app::has_own_memory(backend)) {
+  if (!backend.empty() && app::has_own_memory(backend)) {
     sentence += " and " + std::to_string(app::free_memory(backend)) + " bytes on the device";
   }
   return sentence;
+}
+
+/// What an exception says, and where memory was wanted how much was left.
+/// \param backend none before there is one
+std::string sentence_of(const std::exception& error, const std::string& backend) {
+  if (dynamic_cast<const std::bad_alloc*>(&error) != nullptr) {
+    return with_free_memory(std::string("out of memory (") + error.what() + ")", backend);
+  }
+  if (dynamic_cast<const fusedconv::OutOfMemory*>(&error) != nullptr) {
+    return with_free_memory(error.what(), backend);
+  }
+  return error.what();
+}
+
+[[noreturn]] void fail(const app::Communicator& communicator, const std::exception& error,
+                       const std::string& backend = {}, std::string_view advice = {}) noexcept {
+  try {
+    fail(communicator, sentence_of(error, backend), advice);
+  } catch (const std::exception&) {
+    // There is no memory even for the sentence.
+    fail(communicator, error.what(), advice);
+  }
 }
 
 /// Tells what came of some jobs.
@@ -102,13 +113,6 @@ app::ExitCode tell_of_interruption(const app::Communicator& communicator, const 
   return app::interrupted;
 }
 
-/// A failure after which what is complete can be gone on with.
-[[noreturn]] void fail_resumably(const app::Communicator& communicator, app::Job& job,
-                                 const std::string& sentence) {
-  fail(communicator,
-       job.keep_what_is_complete() ? sentence + "; run again with --resume to go on" : sentence);
-}
-
 /// \param reports gets one more
 app::ExitCode run_job(const app::CommandLine& line, const app::JobInput& input,
                       const app::Communicator& communicator, std::vector<app::JobReport>& reports) {
@@ -135,14 +139,13 @@ app::ExitCode run_job(const app::CommandLine& line, const app::JobInput& input,
     if (speaks) app::print_report(std::cout, job.report());
     reports.push_back(job.report());
     return app::done;
-  } catch (const fusedconv::OutOfMemory& error) {
-    fail_resumably(communicator, job, with_free_memory(error, line.backend));
   } catch (const app::FileChanged& error) {
     // What is complete is of an input that there is no more.
     job.keep_what_is_complete();
-    fail(communicator, error.what());
+    fail(communicator, error, line.backend);
   } catch (const std::exception& error) {
-    fail_resumably(communicator, job, error.what());
+    fail(communicator, error, line.backend,
+         job.keep_what_is_complete() ? "; run again with --resume to go on" : "");
   }
 }
 
@@ -185,10 +188,10 @@ app::ExitCode run(int argc, char** argv, const app::Communicator& communicator) 
     return app::bad_input_or_usage;
   } catch (const fusedconv::OutOfMemory& error) {
     // Likewise.
-    if (communicator.is_root()) say(with_free_memory(error, line.backend));
+    if (communicator.is_root()) say(sentence_of(error, line.backend));
     return app::failed_while_running;
   } catch (const std::exception& error) {
-    fail(communicator, error.what());
+    fail(communicator, error, line.backend);
   }
 }
 
@@ -199,6 +202,7 @@ int main(int argc, char** argv) {
   const app::MpiSession mpi(argc, argv);
   app::handle_signals();
   const app::Communicator communicator;
+  app::handle_abnormal_ends(communicator);
   if (!mpi.threads_may_take_turns()) {
     if (communicator.is_root()) {
       say("MPI: expected MPI_THREAD_SERIALIZED, found an MPI library that lets but one thread call "
@@ -206,5 +210,9 @@ int main(int argc, char** argv) {
     }
     return app::failed_while_running;
   }
-  return run(argc, argv, communicator);
+  try {
+    return run(argc, argv, communicator);
+  } catch (const std::exception& error) {
+    fail(communicator, error);
+  }
 }

@@ -3,6 +3,7 @@
 
 #include <exception>
 #include <filesystem>
+#include <new>
 #include <nlohmann/json.hpp>
 #include <type_traits>
 #include <utility>
@@ -111,6 +112,9 @@ std::variant<std::vector<JobInput>, Rejection> read_inputs(const CommandLine& li
       jobs = read_and_check(line);
     } catch (const hdf5::InvalidFile& error) {
       rejection = {bad_input_or_usage, error.what()};
+    } catch (const std::bad_alloc&) {
+      // Not to be told in words that want memory themselves.
+      throw;
     } catch (const std::exception& error) {
       rejection = {failed_while_running, error.what()};
     }

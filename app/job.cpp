@@ -295,15 +295,15 @@ OutputForm Job::output_form() {
 }
 
 void Job::compute(std::vector<Piece> pieces) {
-  const std::unique_ptr<Computation> computation =
-      make_computation(line_.backend, layer_.shape.with_batch(plan_.cut.images), layer_.parameters,
-                       options_, plan_.buffers);
+  computation_ = make_computation(line_.backend, layer_.shape.with_batch(plan_.cut.images),
+                                  layer_.parameters, options_, plan_.buffers);
   RankSum sum(communicator_);
   const bool sums = plan_.cut.by_rows && communicator_.size() > 1;
   Pipeline pipeline(*files_, std::move(pieces), plan_.buffers.count, sums ? &sum : nullptr,
                     plan_.statistics_words);
   const Timer timer;
-  const ComputeSeconds computing = pipeline.run(*computation, line_.repeat);
+  const ComputeSeconds computing = pipeline.run(*computation_, line_.repeat);
+  computation_.reset();
   Seconds& seconds = rank_.seconds;
   seconds.pipeline = timer.seconds();
   seconds.read = files_->read_seconds();

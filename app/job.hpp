@@ -3,6 +3,7 @@
 #define FUSEDCONV_APP_JOB_HPP
 
 #include <fusedconv/options.hpp>
+#include <memory>
 #include <optional>
 #include <stdexcept>
 #include <string>
@@ -10,6 +11,7 @@
 
 #include "command_line.hpp"
 #include "communicator.hpp"
+#include "computation.hpp"
 #include "hdf5/layer_file.hpp"
 #include "input.hpp"
 #include "memory.hpp"
@@ -81,6 +83,8 @@ class Job {
   PiecePlan plan_;
   std::optional<RankProgress> progress_;
   std::optional<PieceFiles> files_;
+  // Not destroyed where run() throws: what a lost GPU computed with cannot be freed.
+  std::unique_ptr<Computation> computation_;
 };
 
 }  // namespace fusedconv::app

@@ -148,7 +148,8 @@ bool PieceFiles::keep_what_is_complete() noexcept {
   bool kept = false;
   for (const bool finished : finished_) kept = kept || finished;
   for (const auto& [number, file] : open_) {
-    kept = app::keep_what_is_complete(file->output()) || kept;
+    // One that could not even be made has nothing to keep.
+    if (file) kept = app::keep_what_is_complete(file->output()) || kept;
   }
   return kept;
 }

@@ -2,6 +2,7 @@
 #include "resumable_output.hpp"
 
 #include <filesystem>
+#include <new>
 #include <stdexcept>
 #include <system_error>
 
@@ -169,12 +170,16 @@ bool ResumableOutput::compress(const hdf5::Provenance& provenance,
 }
 
 void remove_unfinished(const std::string& name) noexcept {
-  const std::string unfinished = hdf5::unfinished_name(name);
-  std::error_code ignored;
-  // The record is the last to go: without it nothing tells what the other one holds.
-  fs::remove(unfinished, ignored);
-  fs::remove(compressed_name(unfinished), ignored);
-  fs::remove(record_name(unfinished), ignored);
+  try {
+    const std::string unfinished = hdf5::unfinished_name(name);
+    std::error_code ignored;
+    // The record is the last to go: without it nothing tells what the other one holds.
+    fs::remove(unfinished, ignored);
+    fs::remove(compressed_name(unfinished), ignored);
+    fs::remove(record_name(unfinished), ignored);
+  } catch (const std::bad_alloc&) {
+    // No harm is done by files that nobody needs.
+  }
 }
 
 bool keep_what_is_complete(const std::string& name) noexcept {
