@@ -38,7 +38,7 @@ void check_reference(const std::string& path, const Shape& shape) {
     }
     hdf5::require_stored(file, reference);
   } catch (const hdf5::Error& error) {
-    throw hdf5::InvalidFile(path, error);
+    hdf5::refuse(path, error);
   }
 }
 

@@ -74,16 +74,26 @@ std::pair<std::int64_t, std::int64_t> chunk_counts(const Dataset& dataset,
 
 }  // namespace
 
+void refuse(const std::string& file, const Error& error) {
+  if (error.is_of_system()) throw error.in_file(file);
+  throw InvalidFile(file, error);
+}
+
 File open_checked_file(const std::string& path) {
   require_readable(path);
   silence_automatic_printing();
   const htri_t is_hdf5 = H5Fis_hdf5(path.c_str());
+  if (is_hdf5 < 0) {
+    const Error error(path, "look for HDF5's signature");
+    if (error.is_of_system()) throw error;
+  }
   if (is_hdf5 <= 0) {
     throw InvalidFile(path, "file", "an HDF5 file", "a file without HDF5's signature");
   }
   try {
     return File::open_read_only(path);
   } catch (const Error& error) {
+    if (error.is_of_system()) throw;
     throw InvalidFile(path, "file", "a whole HDF5 file", error.reason());
   }
 }

@@ -22,8 +22,13 @@ class InvalidFile : public std::runtime_error {
       : std::runtime_error(error.in_file(file).what()) {}
 };
 
+/// Throws what HDF5 could not do with a file: as InvalidFile, but where the system failed to read
+/// it, which a file is not to blame for, as Error.
+[[noreturn]] void refuse(const std::string& file, const Error& error);
+
 /// Opens a file after having looked at what it is, by one process without MPI-IO.
 /// \throws InvalidFile if it is missing, unreadable, not a regular file, not HDF5 or truncated
+/// \throws Error if the system fails to read it
 File open_checked_file(const std::string& path);
 
 /// Whether the root group has a link of this name.

@@ -10,19 +10,23 @@ namespace fusedconv::app::hdf5 {
 namespace {
 
 /// H5Ewalk2 visits the innermost entry of the stack first.
-herr_t keep_first(unsigned depth, const H5E_error2_t* entry, void* message) {
-  if (depth == 0 && entry->desc != nullptr) *static_cast<std::string*>(message) = entry->desc;
+herr_t keep_first(unsigned depth, const H5E_error2_t* entry, void* innermost) {
+  if (depth != 0) return 0;
+  auto& reason = *static_cast<Reason*>(innermost);
+  if (entry->desc != nullptr) reason.text = entry->desc;
+  reason.is_of_system = entry->maj_num == H5E_IO &&
+                        (entry->min_num == H5E_READERROR || entry->min_num == H5E_WRITEERROR);
   return 0;
 }
 
-std::string innermost_message() {
-  std::string message;
-  if (H5Ewalk2(H5E_DEFAULT, H5E_WALK_UPWARD, keep_first, &message) < 0 || message.empty()) {
-    return "HDF5 says nothing more";
+Reason innermost_reason() {
+  Reason reason;
+  if (H5Ewalk2(H5E_DEFAULT, H5E_WALK_UPWARD, keep_first, &reason) < 0 || reason.text.empty()) {
+    return {"HDF5 says nothing more", false};
   }
   // Some have lines.
-  std::erase(message, '\n');
-  return message;
+  std::erase(reason.text, '\n');
+  return reason;
 }
 
 std::vector<hsize_t> to_hsize(const std::vector<std::int64_t>& values) {
@@ -32,10 +36,10 @@ std::vector<hsize_t> to_hsize(const std::vector<std::int64_t>& values) {
 }  // namespace
 
 Error::Error(const std::string& object, const std::string& action)
-    : Error(object, action, innermost_message()) {}
+    : Error(object, action, innermost_reason()) {}
 
-Error::Error(const std::string& object, const std::string& action, const std::string& reason)
-    : std::runtime_error(object + ": could not " + action + ": " + reason),
+Error::Error(const std::string& object, const std::string& action, const Reason& reason)
+    : std::runtime_error(object + ": could not " + action + ": " + reason.text),
       object_(object),
       action_(action),
       reason_(reason) {}

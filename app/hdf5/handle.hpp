@@ -12,6 +12,12 @@
 /// HDF5's C API behind handles that close themselves; a call that fails throws Error.
 namespace fusedconv::app::hdf5 {
 
+/// Why a call of HDF5 failed.
+struct Reason {
+  std::string text;           ///< HDF5's innermost message
+  bool is_of_system = false;  ///< the system could not read or write: not the file is to blame
+};
+
 /// A call of HDF5 failed: what() is "OBJECT: could not ACTION: HDF5'S INNERMOST MESSAGE".
 class Error : public std::runtime_error {
  public:
@@ -20,17 +26,18 @@ class Error : public std::runtime_error {
 
   const std::string& object() const noexcept { return object_; }
   /// HDF5's innermost message alone.
-  const std::string& reason() const noexcept { return reason_; }
+  const std::string& reason() const noexcept { return reason_.text; }
+  bool is_of_system() const noexcept { return reason_.is_of_system; }
 
   /// The same with the file's name before the object's.
   Error in_file(const std::string& file) const;
 
  private:
-  Error(const std::string& object, const std::string& action, const std::string& reason);
+  Error(const std::string& object, const std::string& action, const Reason& reason);
 
   std::string object_;
   std::string action_;
-  std::string reason_;
+  Reason reason_;
 };
 
 /// Calls a function; an Error that it throws goes on with the file's name before it.

@@ -209,7 +209,7 @@ LayerFile read_layer_file(const std::string& input, const std::string& parameter
     if (parameters.empty()) return read_checked(input_file, input_file, activation);
     return read_checked(input_file, open_checked_file(parameters), activation);
   } catch (const Error& error) {
-    throw InvalidFile(error.object() == "input" || parameters.empty() ? input : parameters, error);
+    refuse(error.object() == "input" || parameters.empty() ? input : parameters, error);
   }
 }
 

@@ -40,6 +40,7 @@ struct LayerFile {
 /// \throws InvalidFile naming the file, the object, what was expected and what was found, also
 /// where
 ///         the attribute is there and another than the activation asked for
+/// \throws Error if the system fails to read what the file has
 LayerFile read_layer_file(const std::string& input, const std::string& parameters,
                           std::optional<Activation> activation = std::nullopt);
 
