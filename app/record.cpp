@@ -156,11 +156,17 @@ void create_record(const std::string& path, const Fingerprint& fingerprint,
                    std::int64_t data_address) {
   const std::string unnamed = path + ".new";
   const std::string heading = heading_text(fingerprint, data_address);
-  Descriptor file(unnamed, O_WRONLY | O_CREAT | O_TRUNC);
-  write_all(unnamed, file.id(), heading.data(), static_cast<std::int64_t>(heading.size()), 0);
-  flush(unnamed, file.id());
-  file.close();
-  std::filesystem::rename(unnamed, path);
+  try {
+    Descriptor file(unnamed, O_WRONLY | O_CREAT | O_TRUNC);
+    write_all(unnamed, file.id(), heading.data(), static_cast<std::int64_t>(heading.size()), 0);
+    flush(unnamed, file.id());
+    file.close();
+    std::filesystem::rename(unnamed, path);
+  } catch (const std::exception&) {
+    // Of the failure at hand there is more to tell.
+    ::unlink(unnamed.c_str());
+    throw;
+  }
 }
 
 Record read_record(const std::string& path) {
