@@ -41,7 +41,10 @@ AppResult run_app(const std::string& arguments, const AppLaunch& launch) {
   const TemporaryDirectory directory;
   std::string command = "( " + launch.before + " OMP_NUM_THREADS=" + std::to_string(launch.threads);
   if (!launch.fault.empty()) {
-    command += " LD_PRELOAD=" FUSEDCONV_TEST_FAULTS " FUSEDCONV_TEST_FAULT=" + launch.fault;
+    command += " LD_PRELOAD=" FUSEDCONV_TEST_FAULTS " KOKKOS_TOOLS_LIBS=" FUSEDCONV_TEST_FAULTS
+               " FUSEDCONV_TEST_FAULT=" +
+               launch.fault;
+    if (!launch.found.empty()) command += " FUSEDCONV_TEST_FAULT_FOUND=" + launch.found;
   }
   command += " timeout --kill-after=5 120 ";
   if (launch.ranks > 0) command += FUSEDCONV_MPIEXEC " " + std::to_string(launch.ranks) + " ";

@@ -21,7 +21,8 @@ struct AppLaunch {
   int ranks = 0;            ///< 0: without the MPI launcher
   int threads = 2;          ///< OMP_NUM_THREADS
   std::string before = {};  ///< commands of the shell that go before, with `&&` at their end
-  std::string fault = {};   ///< what is to go wrong, as faults.cpp says; empty: nothing
+  std::string fault = {};   ///< what is to go wrong, as faults/fault.hpp says; empty: nothing
+  std::string found = {};   ///< file that tells what came of the fault
 };
 
 /// Runs the installed fusedconv_app. One that takes longer than two minutes is killed, and exits
