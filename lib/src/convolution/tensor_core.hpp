@@ -32,20 +32,31 @@ inline void require_success(cudaError_t status, const char* what) {
   }
 }
 
+template <class Configuration>
+constexpr bool has_fixed_bytes() {
+  return offsetof(TensorCoreShared<Configuration>, patch) ==
+         tensor_core_fixed_bytes(Configuration::channels, Configuration::pixels,
+                                 Configuration::warps, Configuration::warps_n);
+}
+static_assert(has_fixed_bytes<TensorCoreWarpgroupConfiguration<true, 1>>());
+static_assert(has_fixed_bytes<TensorCoreWarpgroupConfiguration<false, 2>>());
+static_assert(has_fixed_bytes<TensorCoreUnrolledWarpgroupConfiguration<true, 64>>());
+static_assert(has_fixed_bytes<TensorCoreUnrolledWarpgroupConfiguration<true, 128>>());
+
 template <bool Split, int Warps, int WarpsM, int Kernel>
 TensorCoreKernel tensor_core_kernel_of() {
   using Configuration = TensorCoreConfiguration<Split, Warps, WarpsM, Kernel>;
-  static_assert(offsetof(TensorCoreShared<Configuration>, patch) ==
-                tensor_core_fixed_bytes(Configuration::channels, Configuration::pixels, Warps,
-                                        Configuration::warps_n));
+  static_assert(has_fixed_bytes<Configuration>());
   return tensor_core_block<Configuration>;
 }
 
 inline TensorCoreKernel tensor_core_kernel(const TensorCorePlan& plan) {
 #ifdef FUSEDCONV_HAVE_WGMMA
   if (plan.warpgroups > 0) {
-    return tensor_core_warpgroup_kernel(plan.precision == Precision::fp32,
-                                        static_cast<int>(plan.warpgroups));
+    const bool split = plan.precision == Precision::fp32;
+    return plan.unrolled ? tensor_core_unrolled_warpgroup_kernel(
+                               split, static_cast<int>(plan.tiles.tile_width))
+                         : tensor_core_warpgroup_kernel(split, static_cast<int>(plan.warpgroups));
   }
 #endif
   const auto choose = [&](auto split) -> TensorCoreKernel {
@@ -74,7 +85,7 @@ class TensorCore {
 
   static std::int64_t workspace_bytes(const Plan& plan, const Shape& shape) {
     return 4 * (tensor_core_fragment_words(plan) + shape.weight_size() + 5 * shape.out_channels +
-                1) +
+                2) +
            shape.batch * shape.num_groups * tensor_core_statistics_words * 8;
   }
 
@@ -135,7 +146,8 @@ class TensorCore {
         kernel_(tensor_core_kernel(plan)),
         packed_(pack_tensor_core_weights(exec, plan, weight, epilogue)),
         statistics_(allocate<Statistics>(
-            exec, "statistics", shape.batch * shape.num_groups * tensor_core_statistics_words)) {
+            exec, "statistics", shape.batch * shape.num_groups * tensor_core_statistics_words)),
+        tiles_taken_(allocate<Counter>(exec, "tiles taken", 1)) {
     const int shared = static_cast<int>(plan.shared_bytes());
     require_success(cudaFuncSetAttribute(reinterpret_cast<const void*>(kernel_),
                                          cudaFuncAttributeMaxDynamicSharedMemorySize, shared),
@@ -217,6 +229,8 @@ class TensorCore {
   using Statistics =
       Kokkos::View<unsigned long long*, Kokkos::LayoutRight, typename ExecutionSpace::memory_space>;
 
+  using Counter = Kokkos::View<unsigned*, Kokkos::LayoutRight, ExecutionSpace::memory_space>;
+
   void clear_statistics(const ExecutionSpace& exec) const {
     require_success(cudaMemsetAsync(statistics_.data(), 0,
                                     statistics_.size() * sizeof(std::uint64_t), exec.cuda_stream()),
@@ -245,6 +259,7 @@ class TensorCore {
     task.all_in_float = packed_.all_in_float.data();
     task.group_norm_weight = group_norm.weight.data();
     task.group_norm_bias = group_norm.bias.data();
+    task.tiles_taken = tiles_taken_.data();
     task.statistics =
         statistics_.data() + first_image * group_norm.groups() * tensor_core_statistics_words;
     task.inverse_elements = 1 / (static_cast<double>(group_norm.channels_per_group() *
@@ -297,7 +312,9 @@ class TensorCore {
     task.patch_pitch = narrow(plan_.patch_pitch);
     task.patch_plane = narrow(plan_.patch_plane());
     task.patch_bytes = narrow(plan_.patch_bytes());
-    if (plan_.warpgroups > 0) add_places(task);
+    // The same for all tiles, whose first columns are multiples of a word's.
+    task.first_place = task.begins_with_words ? (4 - task.padding_width % 4) % 4 : 0;
+    if (plan_.warpgroups > 0 && !plan_.unrolled) add_places(task);
     task.words_per_line = task.patch_pitch / (task.loads_words ? 4 : 1);
     task.lines_at_once = std::max(1, narrow(plan_.threads()) / task.words_per_line);
     task.step_channels = task.lines_at_once / task.patch_height;
@@ -311,6 +328,11 @@ class TensorCore {
     task.by_words_per_line = FastDivision(task.words_per_line);
     task.by_patch_height = FastDivision(task.patch_height);
     task.by_patch_plane = FastDivision(task.patch_plane);
+    task.by_channels_per_norm_group = FastDivision(task.channels_per_norm_group);
+    task.by_channel_tiles = FastDivision(task.channel_tiles);
+    task.by_channel_tiles_per_group = FastDivision(task.channel_tiles_per_group);
+    task.by_tiles_down = FastDivision(task.tiles_down);
+    task.by_tiles_across = FastDivision(task.tiles_across);
     return task;
   }
 
@@ -319,7 +341,6 @@ class TensorCore {
   void add_places(TensorCoreTask& task) const {
     const std::int64_t entries = plan_.chunk_channels / 8 * plan_.taps();
     const std::int64_t parts = plan_.precision == Precision::fp32 ? 2 : 1;
-    const std::int64_t shift = task.begins_with_words ? (4 - task.padding_width % 4) % 4 : 0;
     const auto place = [&](std::int64_t entry) {
       entry = std::min(entry, entries - 1);
       const std::int64_t row = entry % plan_.taps() / task.kernel_width;
@@ -330,7 +351,7 @@ class TensorCore {
     for (std::int64_t pair = 0; pair < plan_.pairs(); ++pair) {
       const std::int64_t first = place(2 * pair);
       task.pair_places[pair] =
-          static_cast<unsigned>(shift + first + ((place(2 * pair + 1) - first) << 16));
+          static_cast<unsigned>(task.first_place + first + ((place(2 * pair + 1) - first) << 16));
     }
     task.strip_step = task.tile_width > tensor_core_warpgroup_strip
                           ? tensor_core_warpgroup_strip
@@ -343,6 +364,10 @@ class TensorCore {
 
   /// A cooperative launch where blocks wait for each other: all of them run, or none.
   void launch(const ExecutionSpace& exec, const TensorCoreTask& task, const char* label) const {
+    if (plan_.unrolled_by_warpgroup()) {
+      require_success(cudaMemsetAsync(tiles_taken_.data(), 0, sizeof(unsigned), exec.cuda_stream()),
+                      "clearing of the count of tiles");
+    }
     cudaLaunchAttribute cooperative;
     cooperative.id = cudaLaunchAttributeCooperative;
     cooperative.val.cooperative = task.publishes && task.normalizes ? 1 : 0;
@@ -365,6 +390,7 @@ class TensorCore {
   TensorCoreKernel kernel_;
   TensorCoreWeights<ExecutionSpace> packed_;
   Statistics statistics_;
+  Counter tiles_taken_;
   std::int64_t resident_blocks_ = 0;
   bool one_pass_ = false;
 };

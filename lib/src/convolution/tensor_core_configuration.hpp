@@ -85,6 +85,46 @@ struct TensorCoreWarpgroupConfiguration {
   static constexpr int least = split ? -3 : -14;
 };
 
+/// The kernel made for 3 x 3 over at most 8 input channels, by wgmma: 32 output channels, 8 a warp,
+/// of 4 rows x 64 columns or 2 x 128.
+///
+/// The 16 rows that a warp multiplies are its 8 channels twice: the weights for an output row, and
+/// for the row below it. Their kernels lie in the same rows of the input, one more than the kernel
+/// has.
+///
+/// \tparam Width of a tile: 64, two products one below the other, or 128, two side by side
+template <bool Split, int Width>
+struct TensorCoreUnrolledWarpgroupConfiguration {
+  static constexpr bool split = Split;
+  static constexpr int warps = 4;
+  static constexpr int warps_m = warps;
+  static constexpr int kernel = 3;
+  static constexpr bool one_chunk = true;
+  static constexpr bool in_parts = false;
+  static constexpr int threads = 32 * warps;
+  static constexpr bool statistics_warp = false;
+  static constexpr int block_threads = threads;
+  static constexpr int blocks_per_multiprocessor = 4;
+  static constexpr int warps_n = 1;
+  static constexpr bool by_warpgroup = true;
+  static constexpr int m_tiles = 1;
+  static constexpr int n_tiles = 16;
+  static constexpr int products_across = Width / tensor_core_unrolled_columns;
+  static constexpr int tile_height =
+      tensor_core_unrolled_rows * tensor_core_unrolled_products / products_across;
+  static constexpr int tile_width = Width;
+  static constexpr int patch_height = tile_height + kernel - 1;
+  static constexpr int patch_pitch = Width + tensor_core_unrolled_margin;
+  static constexpr int pixels = tile_height * tile_width;
+  static constexpr int warp_pixels = pixels;
+  static constexpr int channels = 32;
+  static constexpr int warp_channels = channels / warps;
+  static constexpr int activation_pitch = pixels + 8;
+  static constexpr int rounds = (patch_height * patch_pitch + threads - 1) / threads;
+  static constexpr int top = 14;
+  static constexpr int least = split ? -3 : -14;
+};
+
 extern __shared__ __align__(16) char tensor_core_shared[];
 
 /// Shared memory of a block up to its input: what the compiler knows the place of.

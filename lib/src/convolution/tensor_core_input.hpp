@@ -205,8 +205,7 @@ class TensorCoreInput : public TensorCoreThread<C> {
       const int pixel = thread + i * C::threads;
       if (pixel < t.patch_plane) put(pixel, value[i], scale);
     }
-    const bool imprecise = is_imprecise(low, exponent);
-    in_float = count(imprecise) > tolerated_threads || !is_in_range(high) || in_float;
+    end_conversion(high, low, exponent, in_float);
     return exponent;
   }
 

@@ -39,27 +39,36 @@ struct TensorCorePlan {
   static constexpr std::int64_t warpgroup_channels = 64;
   static constexpr std::int64_t block_pixels_of_warpgroup = 128;
 
+  bool unrolled_by_warpgroup() const { return unrolled && warpgroups > 0; }
   std::int64_t threads() const { return 32 * warps; }
-  std::int64_t block_threads() const { return threads() + (unrolled ? 32 : 0); }
+  std::int64_t block_threads() const { return threads() + (unrolled && warpgroups == 0 ? 32 : 0); }
 
   /// \param has_wgmma whether the kernel of warpgroups can be run
   TensorCorePlan(const Shape& shape, Precision precision, bool has_wgmma);
 
   std::int64_t block_channels() const {
-    return warpgroups > 0 ? warpgroups * warpgroup_channels : warps_m * warp_channels;
+    return warpgroups > 0 && !unrolled ? warpgroups * warpgroup_channels : warps_m * warp_channels;
   }
   std::int64_t block_pixels() const {
-    return warpgroups > 0 ? block_pixels_of_warpgroup : warps / warps_m * (256 / warps);
+    return warpgroups > 0 && !unrolled ? block_pixels_of_warpgroup
+                                       : warps / warps_m * (256 / warps);
   }
+  /// Output rows, and of them 8 channels each, of the 16 rows of a matrix of weights; 1: 16 of one.
+  std::int64_t output_rows() const {
+    return unrolled_by_warpgroup() ? tensor_core_unrolled_rows : 1;
+  }
+  /// Matrices of weights, of 16 rows, that a block's output channels are.
+  std::int64_t m_tiles() const { return block_channels() * output_rows() / 16; }
   std::int64_t taps() const { return geometry.kernel_height * geometry.kernel_width; }
   std::int64_t chunks() const {
     return (geometry.group_in_channels + chunk_channels - 1) / chunk_channels;
   }
   /// Steps of a chunk: pairs of (8 input channels, tap).
   std::int64_t pairs() const {
-    const std::int64_t pairs = (chunk_channels / 8 * taps() + 1) / 2;
+    const std::int64_t entries = taps() + (output_rows() - 1) * geometry.kernel_width;
+    const std::int64_t pairs = (chunk_channels / 8 * entries + 1) / 2;
     constexpr std::int64_t at_once = tensor_core_warpgroup_pairs;
-    return warpgroups > 0 ? (pairs + at_once - 1) / at_once * at_once : pairs;
+    return warpgroups > 0 && !unrolled ? (pairs + at_once - 1) / at_once * at_once : pairs;
   }
   std::int64_t channel_tiles_per_group() const {
     return (geometry.group_out_channels + block_channels() - 1) / block_channels();
@@ -140,6 +149,7 @@ inline TensorCorePlan::TensorCorePlan(const Shape& shape, Precision p, bool has_
 /// patch save anything.
 inline std::int64_t TensorCorePlan::warpgroups_that_pay() const {
   const Geometry& g = geometry;
+  if (unrolled) return 1;
   const std::int64_t width = warpgroup_tile_width();
   const std::int64_t across = (g.output_width + width - 1) / width;
   if (g.group_out_channels <= warp_channels || g.group_in_channels < 16 || g.stride_width != 1 ||
@@ -165,7 +175,8 @@ inline void TensorCorePlan::choose_chunk() {
 }
 
 /// The tile with the least work: products of all its pixels, outputs or not, and the conversion of
-/// its patch.
+/// its patch. Of the unrolled kernel of warpgroups the wider one where it takes no more tiles: ends
+/// of rows in other tiles cost its writes more than conversion does.
 inline void TensorCorePlan::cut() {
   const Geometry& g = geometry;
   // Tiles of planes that were made rows load no pixel beside them: it may be of a row that a block
@@ -173,20 +184,27 @@ inline void TensorCorePlan::cut() {
   const std::int64_t words = g.output_width % 4 == 0 || g.flattened_width > 0 ? 4
                              : g.output_width % 2 == 0                        ? 2
                                                                               : 1;
+  const auto fits = [&](std::int64_t width) {
+    if (unrolled_by_warpgroup()) return width % tensor_core_unrolled_columns == 0;
+    if (unrolled) return width == warp_pixels_of_unrolled;
+    if (warpgroups > 0) return width == warpgroup_tile_width();
+    return width == g.output_width || (width % words == 0 && width >= 16);
+  };
+  const std::int64_t widest = unrolled_by_warpgroup()
+                                  ? tensor_core_unrolled_products * tensor_core_unrolled_columns
+                              : warpgroups > 0 ? warpgroup_tile_width()
+                                               : std::min(g.output_width, block_pixels());
   std::int64_t least = std::numeric_limits<std::int64_t>::max();
   std::int64_t best_height = 1, best_width = 1;
-  const std::int64_t widest =
-      warpgroups > 0 ? warpgroup_tile_width() : std::min(g.output_width, block_pixels());
   for (std::int64_t width = 1; width <= widest; ++width) {
-    const bool fits = unrolled ? width == warp_pixels_of_unrolled
-                      : warpgroups > 0
-                          ? width == widest
-                          : width == g.output_width || (width % words == 0 && width >= 16);
-    if (!fits) continue;
-    const std::int64_t height = std::min(block_pixels() / width, g.output_height);
+    if (!fits(width)) continue;
+    const std::int64_t rows = block_pixels() / width;
+    const std::int64_t height = unrolled_by_warpgroup() ? rows : std::min(rows, g.output_height);
     set_tile(height, width);
     const std::int64_t work =
-        tiles.size() * (block_pixels() * taps() * warps_m + 2 * patch_plane());
+        unrolled_by_warpgroup()
+            ? tiles.size()
+            : tiles.size() * (block_pixels() * taps() * warps_m + 2 * patch_plane());
     if (work <= least) {
       least = work;
       best_height = height;
@@ -204,7 +222,8 @@ inline void TensorCorePlan::set_tile(std::int64_t height, std::int64_t width) {
       (width - 1) * g.stride_width + (g.kernel_width - 1) * g.dilation_width + 1;
   // Rows begin and end with words of 4 floats; a tile's first column may be the last of a word.
   const bool begins_with_word = (width * g.stride_width) % 4 == 0 && g.padding_width % 4 == 0;
-  patch_pitch = (patch_width + (begins_with_word ? 3 : 6)) / 4 * 4;
+  patch_pitch = unrolled_by_warpgroup() ? width + tensor_core_unrolled_margin
+                                        : (patch_width + (begins_with_word ? 3 : 6)) / 4 * 4;
 }
 
 inline std::int64_t TensorCorePlan::shared_bytes() const {

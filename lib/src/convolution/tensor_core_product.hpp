@@ -365,58 +365,55 @@ class TensorCoreProduct : public TensorCoreInput<C> {
     return power_of_two(max(exponent - C::top, 1));
   }
 
-  __device__ void convolve_in_float(const Tile& tile, Sums& sum) const {
+  /// The convolution at one output in float32 throughout, 0 where the tile has no such channel.
+  __device__ float convolve_in_float(const Tile& tile, int pixel, int channel) const {
+    if (channel >= tile.channels) return 0;
     constexpr int max_taps_summed = 256;
     const int taps = t.kernel_height * t.kernel_width;
     const float* const planes =
         t.x + static_cast<std::int64_t>(tile.image * t.groups + tile.group) * t.group_in_channels *
                   t.input_plane;
+    const int tile_row = t.by_tile_width.quotient(pixel);
+    const std::int64_t top =
+        static_cast<std::int64_t>(tile.row + tile_row) * t.stride_height - t.padding_height;
+    const std::int64_t left =
+        static_cast<std::int64_t>(tile.column + pixel - tile_row * t.tile_width) * t.stride_width -
+        t.padding_width;
+    const float* weight = t.float_weights + static_cast<std::int64_t>(tile.channel + channel) *
+                                                t.group_in_channels * taps;
+    float total = 0, part = 0;
+    int summed = 0;
+    for (int ci = 0; ci < t.group_in_channels; ++ci) {
+      for (int kh = 0; kh < t.kernel_height; ++kh) {
+        const std::int64_t row = top + static_cast<std::int64_t>(kh) * t.dilation_height;
+        for (int kw = 0; kw < t.kernel_width; ++kw) {
+          const std::int64_t column = left + static_cast<std::int64_t>(kw) * t.dilation_width;
+          const bool inside = row >= 0 && row < t.height && column >= 0 && column < t.width;
+          part += *weight++ * (inside ? planes[ci * t.input_plane + row * t.width + column] : 0.0f);
+        }
+      }
+      summed += taps;
+      if (summed >= max_taps_summed) {
+        total += part;
+        part = 0;
+        summed = 0;
+      }
+    }
+    return total + part;
+  }
+
+  __device__ void convolve_in_float(const Tile& tile, Sums& sum) const {
 #pragma unroll 1
     for (int n = 0; n < C::n_tiles; ++n) {
 #pragma unroll 1
       for (int i = 0; i < 2; ++i) {
         const int pixel = warp_n() * C::warp_pixels + n * 8 + 2 * (lane % 4) + i;
-        const int tile_row = t.by_tile_width.quotient(pixel);
-        const std::int64_t top =
-            static_cast<std::int64_t>(tile.row + tile_row) * t.stride_height - t.padding_height;
-        const std::int64_t left =
-            static_cast<std::int64_t>(tile.column + pixel - tile_row * t.tile_width) *
-                t.stride_width -
-            t.padding_width;
 #pragma unroll
         for (int m = 0; m < C::m_tiles; ++m) {
 #pragma unroll
           for (int half = 0; half < 2; ++half) {
             const int channel = (warp_m() * C::m_tiles + m) * 16 + half * 8 + lane / 4;
-            float total = 0;
-            if (channel < tile.channels) {
-              const float* weight =
-                  t.float_weights +
-                  static_cast<std::int64_t>(tile.channel + channel) * t.group_in_channels * taps;
-              float part = 0;
-              int summed = 0;
-              for (int ci = 0; ci < t.group_in_channels; ++ci) {
-                for (int kh = 0; kh < t.kernel_height; ++kh) {
-                  const std::int64_t row = top + static_cast<std::int64_t>(kh) * t.dilation_height;
-                  for (int kw = 0; kw < t.kernel_width; ++kw) {
-                    const std::int64_t column =
-                        left + static_cast<std::int64_t>(kw) * t.dilation_width;
-                    const bool inside =
-                        row >= 0 && row < t.height && column >= 0 && column < t.width;
-                    part += *weight++ *
-                            (inside ? planes[ci * t.input_plane + row * t.width + column] : 0.0f);
-                  }
-                }
-                summed += taps;
-                if (summed >= max_taps_summed) {
-                  total += part;
-                  part = 0;
-                  summed = 0;
-                }
-              }
-              total += part;
-            }
-            sum[m][n][2 * half + i] = total;
+            sum[m][n][2 * half + i] = convolve_in_float(tile, pixel, channel);
           }
         }
       }

@@ -23,10 +23,11 @@ class TensorCoreStatistics : public TensorCoreProduct<C> {
 
   /// First normalisation group that a tile has channels of, and how many of them there are.
   __device__ int first_group(const Tile& tile) const {
-    return tile.channel / t.channels_per_norm_group;
+    return t.by_channels_per_norm_group.quotient(tile.channel);
   }
   __device__ int groups(const Tile& tile) const {
-    return (tile.channel + tile.channels - 1) / t.channels_per_norm_group - first_group(tile) + 1;
+    return t.by_channels_per_norm_group.quotient(tile.channel + tile.channels - 1) -
+           first_group(tile) + 1;
   }
   __device__ unsigned long long* statistics_of(const Tile& tile) const {
     return t.statistics +
@@ -105,56 +106,65 @@ class TensorCoreStatistics : public TensorCoreProduct<C> {
 
   /// Waits until the sums of the tile's (image, group)s are complete, and puts what normalising
   /// takes into shared memory.
-  __device__ void await_statistics(int turn) {
-    const Tile& tile = tile_of(turn);
-    for (int i = statistics_thread(); i < tile.channels; i += statistics_threads) {
-      const int channel = tile.channel + i;
-      const float weight = t.group_norm_weight[channel];
-      const float bias = t.group_norm_bias[channel];
-      const int group = channel / t.channels_per_norm_group;
-      const unsigned long long mask = t.arrival != 0 ? tensor_core_arrival_mask : 0;
-      const unsigned long long arrivals = arrivals_of(group) * t.arrival;
-      const unsigned long long* const words =
-          t.statistics + (static_cast<std::int64_t>(tile.image) * t.norm_groups + group) *
-                             tensor_core_statistics_words;
-      unsigned long long word[4];
-      for (;;) {
-        look(words, word[0], word[1]);
-        look(words + 2, word[2], word[3]);
-        bool is_complete = true;
-        for (const unsigned long long w : word) is_complete &= (w & mask) == arrivals;
-        if (is_complete) break;
-        __nanosleep(50);
-      }
-      const auto mean_of = [&](unsigned long long high, unsigned long long low) {
-        return (static_cast<double>(high) +
-                static_cast<double>(low) * (1 / tensor_core_fixed_point_low)) *
-               t.inverse_elements;
-      };
-      const bool is_number = (word[0] & tensor_core_not_a_number) == 0;
-      const double mean = mean_of(word[0] & ~(mask | tensor_core_not_a_number), word[1] & ~mask);
-      const double variance = fmax(mean_of(word[2] & ~mask, word[3] & ~mask) - mean * mean, 0.0);
-      const double factor = rsqrt(variance + t.eps) * weight;
-      const float rounded_mean = static_cast<float>(mean);
-      // What rounding the mean has left out goes into the bias, unless it is but the rounding of
-      // this double: planes of one value give exactly the bias.
-      double rest = rounded_mean - mean;
-      if (fabs(rest) < mean * 0x1p-45) rest = 0;
-      shared().normalization[turn % 2][i] =
-          make_float4(is_number ? rounded_mean : nanf(""), static_cast<float>(factor),
-                      static_cast<float>(bias + rest * factor), 0);
+  __device__ void await_statistics(int turn) const {
+    for (int i = statistics_thread(); i < tile_of(turn).channels; i += statistics_threads) {
+      await_statistics(turn, i);
     }
+  }
+
+  /// The same for one of the tile's channels.
+  __device__ void await_statistics(int turn, int i) const {
+    const Tile& tile = tile_of(turn);
+    const int channel = tile.channel + i;
+    const float weight = t.group_norm_weight[channel];
+    const float bias = t.group_norm_bias[channel];
+    const int group = t.by_channels_per_norm_group.quotient(channel);
+    const unsigned long long mask = t.arrival != 0 ? tensor_core_arrival_mask : 0;
+    const unsigned long long arrivals = arrivals_of(group) * t.arrival;
+    const unsigned long long* const words =
+        t.statistics + (static_cast<std::int64_t>(tile.image) * t.norm_groups + group) *
+                           tensor_core_statistics_words;
+    unsigned long long word[4];
+    const auto is_complete = [&](unsigned long long w) { return (w & mask) == arrivals; };
+    for (;;) {
+      // One of the words, and not too often: the additions that it waits for go to the same place.
+      look(words, word[0], word[1]);
+      if (is_complete(word[0])) {
+        look(words + 2, word[2], word[3]);
+        if (is_complete(word[1]) && is_complete(word[2]) && is_complete(word[3])) break;
+      }
+      __nanosleep(200);
+    }
+    const auto mean_of = [&](unsigned long long high, unsigned long long low) {
+      return (static_cast<double>(high) +
+              static_cast<double>(low) * (1 / tensor_core_fixed_point_low)) *
+             t.inverse_elements;
+    };
+    const bool is_number = (word[0] & tensor_core_not_a_number) == 0;
+    const double mean = mean_of(word[0] & ~(mask | tensor_core_not_a_number), word[1] & ~mask);
+    const double variance = fmax(mean_of(word[2] & ~mask, word[3] & ~mask) - mean * mean, 0.0);
+    const double factor = rsqrt(variance + t.eps) * weight;
+    const float rounded_mean = static_cast<float>(mean);
+    // What rounding the mean has left out goes into the bias, unless it is but the rounding of
+    // this double: planes of one value give exactly the bias.
+    double rest = rounded_mean - mean;
+    if (fabs(rest) < mean * 0x1p-45) rest = 0;
+    shared().normalization[turn % 2][i] =
+        make_float4(is_number ? rounded_mean : nanf(""), static_cast<float>(factor),
+                    static_cast<float>(bias + rest * factor), 0);
   }
 
   /// Tiles that contribute to a normalisation group.
   __device__ unsigned long long arrivals_of(int group) const {
+    const unsigned long long tiles = static_cast<unsigned long long>(t.tiles_down) * t.tiles_across;
+    if (t.channel_tiles == 1) return tiles;
     const auto channel_tile = [&](int channel) {
       return channel / t.group_out_channels * t.channel_tiles_per_group +
              channel % t.group_out_channels / C::channels;
     };
     const int first = channel_tile(group * t.channels_per_norm_group);
     const int last = channel_tile((group + 1) * t.channels_per_norm_group - 1);
-    return static_cast<unsigned long long>(last - first + 1) * t.tiles_down * t.tiles_across;
+    return (last - first + 1) * tiles;
   }
 };
 

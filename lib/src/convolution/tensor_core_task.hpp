@@ -10,6 +10,14 @@ namespace fusedconv::detail {
 
 /// Pixels of a patch that the unrolled kernel takes at most.
 inline constexpr int tensor_core_unrolled_patch = 512;
+/// Where it multiplies by warpgroups: output rows, of 64 pixels each, that an instruction takes,
+/// and instructions' outputs that are a tile, one below the other or side by side.
+inline constexpr int tensor_core_unrolled_rows = 2;
+inline constexpr int tensor_core_unrolled_columns = 64;
+inline constexpr int tensor_core_unrolled_products = 2;
+/// Pixels of a patch's row beside those that its tile is wide: the kernel's, and those of the words
+/// of 16 bytes that it begins and ends with.
+inline constexpr int tensor_core_unrolled_margin = 8;
 
 /// Pairs that the kernel of warpgroups multiplies before it waits, and output pixels side by side
 /// in a row that it takes at once.
@@ -31,14 +39,27 @@ inline constexpr unsigned long long tensor_core_arrival_mask = 0x7ffull << 52;
 inline constexpr unsigned long long tensor_core_not_a_number = 1ull << 63;
 inline constexpr int tensor_core_statistics_words = 4;
 
-/// Division by an int that many threads divide by: exact while dividend x divisor < 2^32.
+/// Division by an int that many threads divide by.
 struct FastDivision {
   FastDivision() = default;
   explicit FastDivision(int d) : divisor(d), magic(d == 1 ? 0 : (0x100000000ull + d - 1) / d) {}
 
 #ifdef __CUDACC__
+  /// Exact while dividend x divisor < 2^32.
   __device__ int quotient(int dividend) const {
     return divisor == 1 ? dividend : static_cast<int>(__umulhi(dividend, magic));
+  }
+
+  /// Exact for all dividends: the quotient, which replaces the dividend. Returns the remainder.
+  __device__ int divide(int& dividend) const {
+    int q = quotient(dividend);
+    int remainder = dividend - q * divisor;
+    if (remainder < 0) {
+      --q;
+      remainder += divisor;
+    }
+    dividend = q;
+    return remainder;
   }
 #endif
 
@@ -71,6 +92,7 @@ struct TensorCoreTask {
   const float* group_norm_weight;
   const float* group_norm_bias;
   unsigned long long* statistics;  ///< (image, group, tensor_core_statistics_words)
+  unsigned* tiles_taken;           ///< how many blocks have taken when they were ready for another
   unsigned long long arrival;      ///< what an arrival counts; 0 where nobody waits for them
   double inverse_elements;         ///< 1 / (elements of a group x tensor_core_fixed_point)
   double eps;
@@ -94,7 +116,8 @@ struct TensorCoreTask {
   int chunk_channels, chunks, pairs, pairs_of_group;
   int patch_height, patch_pitch, patch_plane;
   int patch_bytes, words_per_line;
-  int strip_step;  ///< pixels of the patch from a strip of a tile to the next
+  int first_place;  ///< pixel of the patch that a tile's first output begins with, for warpgroups
+  int strip_step;   ///< pixels of the patch from a strip of a tile to the next
   /// Of a chunk, for warpgroups: pixels of the patch to a pair's first part and, times 2^16, from
   /// there to its second.
   unsigned pair_places[tensor_core_warpgroup_max_pairs];
@@ -102,6 +125,8 @@ struct TensorCoreTask {
   int load_steps, step_target;
   std::int64_t step_floats, step_floats_wrapping;
   FastDivision by_tile_width, by_words_per_line, by_patch_height, by_patch_plane;
+  FastDivision by_channels_per_norm_group, by_channel_tiles, by_channel_tiles_per_group;
+  FastDivision by_tiles_down, by_tiles_across;
 };
 
 }  // namespace fusedconv::detail

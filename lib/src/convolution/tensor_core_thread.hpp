@@ -36,16 +36,14 @@ class TensorCoreThread {
     return static_cast<unsigned>(__cvta_generic_to_shared(pointer));
   }
 
-  __device__ void find_tile(int turn, unsigned i) const {
+  __device__ void find_tile(int turn, int i) const {
     Tile& tile = shared().tiles[turn % 4];
-    const int channel_tile = i % t.channel_tiles;
-    i /= t.channel_tiles;
-    const int across = i % t.tiles_across;
-    i /= t.tiles_across;
-    const int down = i % t.tiles_down;
-    tile.image = i / t.tiles_down;
-    tile.group = channel_tile / t.channel_tiles_per_group;
-    const int in_group = channel_tile % t.channel_tiles_per_group * C::channels;
+    const int channel_tile = t.by_channel_tiles.divide(i);
+    const int across = t.by_tiles_across.divide(i);
+    const int down = t.by_tiles_down.divide(i);
+    tile.image = i;
+    tile.group = channel_tile;
+    const int in_group = t.by_channel_tiles_per_group.divide(tile.group) * C::channels;
     tile.channel = tile.group * t.group_out_channels + in_group;
     tile.m_tile = channel_tile * (C::channels / 16);
     tile.channels = min(t.group_out_channels - in_group, C::channels);

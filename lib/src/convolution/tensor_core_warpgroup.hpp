@@ -9,9 +9,12 @@
 namespace fusedconv::detail {
 
 /// Products of four warps together, of compute capability 9.0 (wgmma of PTX): 64 x 16 float16 in
-/// registers, as mma.sync takes them, times 16 x 32 in shared memory, added to sums as mma.sync
-/// keeps them.
+/// registers, as mma.sync takes them, times 16 x 32 or 16 x 64 in shared memory, added to sums as
+/// mma.sync keeps them.
 struct Wgmma {
+  /// From 8 columns of the right operand to the next.
+  static constexpr std::uint64_t words_of_columns = 8;
+
   /// Before the first product that takes registers which were written otherwise.
   __device__ static void begin() {
 #ifdef __CUDA_ARCH_FEAT_SM90_ALL
@@ -26,7 +29,6 @@ struct Wgmma {
   ///          b / 2^16 words
   __device__ static void multiply(float (&d)[4][4], const uint4& a, unsigned b, bool adds) {
 #ifdef __CUDA_ARCH_FEAT_SM90_ALL
-    constexpr std::uint64_t words_of_columns = 8;
     asm volatile(
         "{.reg .pred p;\n setp.ne.s32 p, %21, 0;\n"
         "wgmma.mma_async.sync.aligned.m64n32k16.f32.f16.f16 "
@@ -35,6 +37,25 @@ struct Wgmma {
         : "+f"(d[0][0]), "+f"(d[0][1]), "+f"(d[0][2]), "+f"(d[0][3]), "+f"(d[1][0]), "+f"(d[1][1]),
           "+f"(d[1][2]), "+f"(d[1][3]), "+f"(d[2][0]), "+f"(d[2][1]), "+f"(d[2][2]), "+f"(d[2][3]),
           "+f"(d[3][0]), "+f"(d[3][1]), "+f"(d[3][2]), "+f"(d[3][3])
+        : "r"(a.x), "r"(a.y), "r"(a.z), "r"(a.w), "l"(words_of_columns << 32 | b),
+          "r"(static_cast<int>(adds)));
+#endif
+  }
+
+  __device__ static void multiply(float (&d)[8][4], const uint4& a, unsigned b, bool adds) {
+#ifdef __CUDA_ARCH_FEAT_SM90_ALL
+    asm volatile(
+        "{.reg .pred p;\n setp.ne.s32 p, %37, 0;\n"
+        "wgmma.mma_async.sync.aligned.m64n64k16.f32.f16.f16 "
+        "{%0, %1, %2, %3, %4, %5, %6, %7, %8, %9, %10, %11, %12, %13, %14, %15, "
+        "%16, %17, %18, %19, %20, %21, %22, %23, %24, %25, %26, %27, %28, %29, %30, %31}, "
+        "{%32, %33, %34, %35}, %36, p, 1, 1, 0;}"
+        : "+f"(d[0][0]), "+f"(d[0][1]), "+f"(d[0][2]), "+f"(d[0][3]), "+f"(d[1][0]), "+f"(d[1][1]),
+          "+f"(d[1][2]), "+f"(d[1][3]), "+f"(d[2][0]), "+f"(d[2][1]), "+f"(d[2][2]), "+f"(d[2][3]),
+          "+f"(d[3][0]), "+f"(d[3][1]), "+f"(d[3][2]), "+f"(d[3][3]), "+f"(d[4][0]), "+f"(d[4][1]),
+          "+f"(d[4][2]), "+f"(d[4][3]), "+f"(d[5][0]), "+f"(d[5][1]), "+f"(d[5][2]), "+f"(d[5][3]),
+          "+f"(d[6][0]), "+f"(d[6][1]), "+f"(d[6][2]), "+f"(d[6][3]), "+f"(d[7][0]), "+f"(d[7][1]),
+          "+f"(d[7][2]), "+f"(d[7][3])
         : "r"(a.x), "r"(a.y), "r"(a.z), "r"(a.w), "l"(words_of_columns << 32 | b),
           "r"(static_cast<int>(adds)));
 #endif

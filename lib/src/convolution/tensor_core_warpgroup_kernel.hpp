@@ -14,6 +14,9 @@ using TensorCoreKernel = void (*)(TensorCoreTask);
 /// \param warpgroups 1, or without split also 2
 TensorCoreKernel tensor_core_warpgroup_kernel(bool split, int warpgroups);
 
+/// Likewise the unrolled one. \param tile_width 64 or 128
+TensorCoreKernel tensor_core_unrolled_warpgroup_kernel(bool split, int tile_width);
+
 }  // namespace fusedconv::detail
 
 #endif

@@ -83,6 +83,7 @@ struct PackTensorCoreFragments {
   TensorCoreWeights<ExecutionSpace> packed;
   Geometry geometry;
   std::int64_t chunk_channels, pairs_of_chunk, pairs_of_group, m_tiles_per_group;
+  int output_rows;  ///< of 16 matrix rows: 2 where these are 8 channels for a row and the one below
 
   KOKKOS_FUNCTION void operator()(std::int64_t i) const {
     const std::int64_t index = i;
@@ -94,19 +95,24 @@ struct PackTensorCoreFragments {
     i /= 2;
     const std::int64_t pair = i % pairs_of_group;
     const std::int64_t m_tile = i / pairs_of_group;
-    const std::int64_t row = m_tile % m_tiles_per_group * 16 + (word % 2) * 8 + lane / 4;
+    const bool has_two_rows = output_rows == 2;
+    const std::int64_t row = m_tile % m_tiles_per_group * (16 / output_rows) +
+                             (has_two_rows ? 0 : word % 2 * 8) + lane / 4;
     const std::int64_t taps = geometry.kernel_height * geometry.kernel_width;
+    const std::int64_t entries = taps + (output_rows - 1) * geometry.kernel_width;
     const std::int64_t entry = pair % pairs_of_chunk * 2 + word / 2;
-    const std::int64_t in_channel = pair / pairs_of_chunk * chunk_channels + entry / taps * 8 +
+    const std::int64_t tap =
+        entry % entries - (has_two_rows ? word % 2 * geometry.kernel_width : 0);
+    const std::int64_t in_channel = pair / pairs_of_chunk * chunk_channels + entry / entries * 8 +
                                     static_cast<std::int64_t>(lane % 4) * 2;
-    const bool exists = entry < chunk_channels / 8 * taps && row < geometry.group_out_channels;
+    const bool exists = entry < chunk_channels / 8 * entries && tap >= 0 && tap < taps &&
+                        row < geometry.group_out_channels;
     const std::int64_t channel = m_tile / m_tiles_per_group * geometry.group_out_channels + row;
     std::uint32_t halves = 0;
     for (int k = 0; k < 2; ++k) {
       if (!exists || in_channel + k >= geometry.group_in_channels) continue;
       const float value =
-          packed.weight((channel * geometry.group_in_channels + in_channel + k) * taps +
-                        entry % taps) *
+          packed.weight((channel * geometry.group_in_channels + in_channel + k) * taps + tap) *
           packed.row_scales(channel);
       const auto high = Kokkos::Experimental::half_t(value);
       const auto half =
@@ -118,8 +124,8 @@ struct PackTensorCoreFragments {
 };
 
 inline std::int64_t tensor_core_fragment_words(const TensorCorePlan& plan) {
-  return plan.geometry.groups * plan.channel_tiles_per_group() * (plan.block_channels() / 16) *
-         plan.chunks() * plan.pairs() * 2 * 32 * 4;
+  return plan.geometry.groups * plan.channel_tiles_per_group() * plan.m_tiles() * plan.chunks() *
+         plan.pairs() * 2 * 32 * 4;
 }
 
 template <class ExecutionSpace>
@@ -153,7 +159,7 @@ TensorCoreWeights<ExecutionSpace> pack_tensor_core_weights(
       "fusedconv::pack_weights", Range(exec, 0, words),
       PackTensorCoreFragments<ExecutionSpace>{
           packed, g, plan.chunk_channels, plan.pairs(), plan.chunks() * plan.pairs(),
-          plan.channel_tiles_per_group() * plan.block_channels() / 16});
+          plan.channel_tiles_per_group() * plan.m_tiles(), static_cast<int>(plan.output_rows())});
   return packed;
 }
 
