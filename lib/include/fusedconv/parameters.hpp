@@ -9,8 +9,8 @@ namespace fusedconv {
 /// The learnable tensors, named as in the `state_dict` of the PyTorch module.
 ///
 /// A View that was not allocated stands for its default. The layer copies what it needs when it is
-/// constructed; the Views may be changed or freed afterwards. Infinities and NaN mean what they mean
-/// in PyTorch, but for an infinite `scale` on tensor cores, which may make a group NaN.
+/// constructed; the Views may be changed or freed afterwards. Infinities and NaN mean what they
+/// mean in PyTorch, but for an infinite `scale` on tensor cores, which may make a group NaN.
 /// \tparam MemorySpace where the Views live; any space that Kokkos can copy to the layer's
 template <class MemorySpace>
 struct Parameters {
