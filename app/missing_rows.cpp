@@ -11,6 +11,13 @@ namespace {
 /// [begin, end) of the rows of all images in a row.
 using Interval = std::pair<std::int64_t, std::int64_t>;
 
+/// The lesser one of first + count, which need not be a number where a file says them, and most.
+std::int64_t end_of(std::int64_t first, std::int64_t count, std::int64_t most) {
+  std::int64_t end = 0;
+  if (__builtin_add_overflow(first, count, &end)) return count > 0 ? most : 0;
+  return std::min(end, most);
+}
+
 /// Cuts an interval at the images that it does not cover whole.
 void append(std::vector<hdf5::Region>& parts, Interval interval, std::int64_t rows) {
   auto [begin, end] = interval;
@@ -33,9 +40,9 @@ std::vector<hdf5::Region> missing_rows(std::int64_t images, std::int64_t rows,
   std::vector<Interval> done;
   for (const hdf5::Region& part : complete) {
     const std::int64_t first = std::max<std::int64_t>(part.first_image, 0);
-    const std::int64_t last = std::min(part.first_image + part.images, images);
+    const std::int64_t last = end_of(part.first_image, part.images, images);
     const std::int64_t top = std::max<std::int64_t>(part.first_row, 0);
-    const std::int64_t bottom = std::min(part.first_row + part.rows, rows);
+    const std::int64_t bottom = end_of(part.first_row, part.rows, rows);
     if (top == 0 && bottom == rows) {
       if (first < last) done.emplace_back(first * rows, last * rows);
     } else if (top < bottom) {

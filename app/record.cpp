@@ -7,10 +7,8 @@
 #include <array>
 #include <cerrno>
 #include <cstdio>
-#include <cstring>
 #include <filesystem>
 #include <fstream>
-#include <iterator>
 #include <nlohmann/json.hpp>
 #include <stdexcept>
 #include <system_error>
@@ -23,6 +21,8 @@ using nlohmann::json;
 
 constexpr const char* format_key = "fusedconv record";
 constexpr int format = 1;
+/// More than any that is written.
+constexpr std::size_t longest_heading = std::size_t{1} << 16;
 
 struct Entry {
   hdf5::Region rows;
@@ -101,12 +101,34 @@ std::string heading_text(const Fingerprint& fingerprint, std::int64_t data_addre
   return text + '\n';
 }
 
+std::runtime_error no_record(const std::string& path, const std::string& found) {
+  return std::runtime_error(path + ": expected a record of fusedconv_app, found " + found);
+}
+
 std::string read_heading(const std::string& path, std::istream& file) {
-  std::string line;
-  if (!std::getline(file, line)) {
-    throw std::runtime_error(path + ": expected a record of fusedconv_app, found no line of it");
+  std::array<char, longest_heading> line{};
+  // Fails where the line is longer, or torn, or not there.
+  if (!file.getline(line.data(), line.size()) || file.eof()) throw no_record(path, "no line of it");
+  return std::string(line.data(), static_cast<std::size_t>(file.gcount()) - 1) + '\n';
+}
+
+/// What a heading says.
+Record parse_heading(const std::string& path, const std::string& heading) {
+  try {
+    const json parsed = json::parse(heading);
+    const json& found_format = parsed.at(format_key);
+    const json& address = parsed.at("data_address");
+    if (!found_format.is_number_integer() || found_format != format) {
+      throw no_record(path, "one of another format than " + std::to_string(format));
+    }
+    if (!address.is_number_integer()) throw no_record(path, "no address of data");
+    return {.fingerprint = parsed.at("fingerprint").get<Fingerprint>(),
+            .data_address = address,
+            .complete = {},
+            .end = 0};
+  } catch (const json::exception& error) {
+    throw no_record(path, error.what());
   }
-  return line + '\n';
 }
 
 }  // namespace
@@ -173,27 +195,15 @@ Record read_record(const std::string& path) {
   std::ifstream file(path, std::ios::binary);
   if (!file) fail(path, "open");
   const std::string heading = read_heading(path, file);
-  Record record;
-  try {
-    const json parsed = json::parse(heading);
-    if (parsed.at(format_key) != format) {
-      throw std::runtime_error(path + ": expected a record of format " + std::to_string(format) +
-                               ", found " + parsed.at(format_key).dump());
-    }
-    record.data_address = parsed.at("data_address");
-    record.fingerprint = parsed.at("fingerprint").get<Fingerprint>();
-  } catch (const json::exception& error) {
-    throw std::runtime_error(path + ": expected a record of fusedconv_app, found " + error.what());
-  }
-  const std::string entries{std::istreambuf_iterator<char>(file), {}};
-  if (file.bad()) fail(path, "read");
+  Record record = parse_heading(path, heading);
   const std::uint64_t seed = seed_of(heading);
-  for (std::size_t at = 0; at + sizeof(Entry) <= entries.size(); at += sizeof(Entry)) {
-    Entry entry;
-    std::memcpy(&entry, entries.data() + at, sizeof entry);
+  auto size = static_cast<std::int64_t>(heading.size());
+  for (Entry entry; file.read(reinterpret_cast<char*>(&entry), entry_bytes);) {
     if (entry.checksum == checksum(entry.rows, seed)) record.complete.push_back(entry.rows);
+    size += entry_bytes;
   }
-  const auto size = static_cast<std::int64_t>(heading.size() + entries.size());
+  if (file.bad()) fail(path, "read");
+  size += file.gcount();
   record.end = (size + entry_bytes - 1) / entry_bytes * entry_bytes;
   return record;
 }

@@ -2,6 +2,7 @@
 #include <gtest/gtest.h>
 
 #include <cstdint>
+#include <limits>
 #include <random>
 #include <vector>
 
@@ -30,6 +31,15 @@ TEST(MissingRows, KeepPartsOfAnImageApartFromWholeImages) {
       missing_rows(6, 5, {{1, 1, 2, 1}, {4, 1, 0, 3}}),
       (Parts{{0, 1, 0, 5}, {1, 1, 0, 2}, {1, 1, 3, 2}, {2, 2, 0, 5}, {4, 1, 3, 2}, {5, 1, 0, 5}}));
   EXPECT_EQ(complete_images(6, missing_rows(6, 5, {{1, 1, 2, 1}, {3, 1, 0, 5}})), 1);
+}
+
+TEST(MissingRows, HoldWhateverNumbersARecordHas) {
+  constexpr std::int64_t most = std::numeric_limits<std::int64_t>::max();
+  constexpr std::int64_t least = std::numeric_limits<std::int64_t>::min();
+  EXPECT_EQ(missing_rows(3, 5, {{most, most, 0, 5}, {0, 3, most, most}, {least, least, 0, 5}}),
+            (Parts{{0, 3, 0, 5}}));
+  EXPECT_EQ(missing_rows(3, 5, {{1, most, 0, most}, {0, 1, least, least}, {0, least, 0, 5}}),
+            (Parts{{0, 1, 0, 5}}));
 }
 
 TEST(MissingRows, AreWhatNoPartCoversWhateverTheOrderAndOverlap) {

@@ -103,7 +103,15 @@ TEST_F(AppRecord, DoesNotTakeTheEntriesOfAnother) {
 }
 
 TEST_F(AppRecord, RefusesWhatIsNone) {
-  for (const std::string text : {"", "text", "text\n", "{\"fusedconv record\": 2}\n", "[]\n"}) {
+  const std::string nested(30'000, '[');
+  const std::vector<std::string> texts{
+      "", "text", "text\n", "{\"fusedconv record\": 2}\n", "[]\n",
+      // Neither may deep nesting end the process, nor a long line take what memory there is.
+      "{\"fusedconv record\": " + nested + std::string(nested.size(), ']') + "}\n",
+      std::string(1 << 17, ' ') + "{}\n",
+      "{\"fusedconv record\": 1, \"data_address\": 1e300, \"fingerprint\": []}\n",
+      "{\"fusedconv record\": 1, \"data_address\": 0, \"fingerprint\": [[1]]}\n"};
+  for (const std::string& text : texts) {
     std::ofstream(path_, std::ios::trunc) << text;
     try {
       app::read_record(path_);
