@@ -21,6 +21,8 @@ namespace fusedconv::app {
 namespace {
 
 constexpr const char* name = "fusedconv_app";
+constexpr const char* other_files = "other-files";
+constexpr const char* filter_plugins = "filter-plugins";
 
 /// "Open MPI v4.1.4", "MPICH Version: 4.0.2": libraries have more to say after that.
 std::string mpi_library() {
@@ -70,7 +72,7 @@ std::vector<std::string> precision_choices() {
 
 /// The headings of --help and what stands under them, besides "Computing", under which is the rest.
 std::vector<std::pair<const char*, std::vector<const char*>>> help_groups() {
-  return {{"Files", {"INPUT", "--output", "--output-dir", "--parameters"}},
+  return {{"Files", {"INPUT", "--output", "--output-dir", "--parameters", "--allow"}},
           {"Storage",
            {"--output-type", "--compress", "--hdf5-alignment", "--hdf5-hint", "--hdf5-transfer"}},
           {"Memory", {"--chunk", "--memory", "--device-memory"}},
@@ -125,6 +127,16 @@ std::variant<CommandLine, EarlyExit> parse_command_line(int argc, const char* co
                  "File with conv.weight and the other parameters; its attributes win over those of "
                  "INPUT [each INPUT]")
       ->type_name("FILE");
+  std::vector<std::string> allowed;
+  app.add_option(
+         "--allow", allowed,
+         "other-files: files that are read may have their data in others, by external links, "
+         "as virtual or as external datasets; filter-plugins: HDF5 may load filters that "
+         "they demand [neither]")
+      ->type_name("WHAT")
+      ->expected(1)
+      ->multi_option_policy(CLI::MultiOptionPolicy::TakeAll)
+      ->check(CLI::IsMember({other_files, filter_plugins}));
   std::string activation;
   app.add_option(
          "--activation", activation,
@@ -231,6 +243,9 @@ std::variant<CommandLine, EarlyExit> parse_command_line(int argc, const char* co
     line.storage.type = hdf5::element_type_from_string(output_type);
     line.transfer = transfer_from_string(transfer);
     if (!activation.empty()) line.activation = activation_from_string(activation);
+    for (const std::string& what : allowed) {
+      (what == other_files ? line.permissions.other_files : line.permissions.filter_plugins) = true;
+    }
     for (const std::string& text : hints) line.hints.push_back(hint(text));
     if (!compression.empty()) {
       line.compression = hdf5::compression_from_string(compression[0], compression[1]);

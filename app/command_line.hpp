@@ -13,6 +13,7 @@
 #include "hdf5/compression.hpp"
 #include "hdf5/file_access.hpp"
 #include "hdf5/output_file.hpp"
+#include "hdf5/permissions.hpp"
 #include "transfer.hpp"
 
 namespace fusedconv::app {
@@ -29,7 +30,8 @@ struct CommandLine {
   std::optional<Activation> activation;  ///< of files that do not tell theirs
   hdf5::Storage storage;                 ///< of outputs
   hdf5::Compression compression;
-  hdf5::Hints hints;  ///< to MPI-IO
+  hdf5::Hints hints;              ///< to MPI-IO
+  hdf5::Permissions permissions;  ///< of what is read
   Transfer transfer = Transfer::automatic;
   std::string reference;    ///< empty: nothing to verify; with several inputs a directory
   double tolerance = 1e-5;  ///< largest relative L2 error that passes

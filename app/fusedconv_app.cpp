@@ -18,6 +18,7 @@
 #include "exit_code.hpp"
 #include "failure.hpp"
 #include "file_state.hpp"
+#include "hdf5/filters.hpp"
 #include "host_memory.hpp"
 #include "input.hpp"
 #include "interruption.hpp"
@@ -166,6 +167,8 @@ app::ExitCode run(int argc, char** argv, const app::Communicator& communicator) 
     return exit->code;
   }
   const auto& line = std::get<app::CommandLine>(parsed);
+  // What --compress needs has been loaded.
+  if (!line.permissions.filter_plugins) app::hdf5::forbid_plugins();
 
   const auto inputs = app::read_inputs(line, communicator);
   if (const auto* rejection = std::get_if<app::Rejection>(&inputs)) {

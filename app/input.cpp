@@ -16,7 +16,8 @@
 namespace fusedconv::app {
 
 NLOHMANN_DEFINE_TYPE_NON_INTRUSIVE(FileState, bytes, modified)
-NLOHMANN_DEFINE_TYPE_NON_INTRUSIVE(InputFile, name, output, reference, state, images, element_bytes)
+NLOHMANN_DEFINE_TYPE_NON_INTRUSIVE(InputFile, name, output, reference, reference_in_other_files,
+                                   state, other_files, images, element_bytes)
 
 namespace {
 
@@ -61,9 +62,16 @@ std::vector<JobInput> read_and_check(const CommandLine& line) {
   std::vector<InputFile> files = files_of(line);
   std::vector<JobInput> jobs;
   for (InputFile& file : files) {
-    hdf5::LayerFile layer = hdf5::read_layer_file(file.name, line.parameters, line.activation);
-    if (!file.reference.empty()) check_reference(file.reference, layer.shape);
+    hdf5::LayerFile layer =
+        hdf5::read_layer_file(file.name, line.parameters, line.activation, line.permissions);
+    if (!file.reference.empty()) {
+      file.reference_in_other_files =
+          check_reference(file.reference, layer.shape, line.permissions);
+    }
     file.state = file_state(file.name);
+    for (const std::string& other : layer.other_files) {
+      file.other_files.emplace_back(other, file_state(other));
+    }
     file.images = layer.shape.batch;
     file.element_bytes = layer.input_element_bytes;
     if (!jobs.empty() && have_equal_layers(jobs.back().layer, layer)) {

@@ -4,6 +4,7 @@
 
 #include <cstdint>
 #include <string>
+#include <utility>
 #include <variant>
 #include <vector>
 
@@ -26,7 +27,10 @@ struct InputFile {
   std::string name;
   std::string output;
   std::string reference;  ///< empty: nothing to verify
+  bool reference_in_other_files = false;
   FileState state;
+  /// Further files in which the images lie, where that is allowed.
+  std::vector<std::pair<std::string, FileState>> other_files;
   std::int64_t images = 0;
   std::int64_t element_bytes = 0;  ///< of an element of `input` as it is stored
 };

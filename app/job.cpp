@@ -123,6 +123,14 @@ Fingerprint Job::fingerprint(const InputFile& file) const {
                           {"precision", std::string(to_string(options_.precision))},
                           {"algorithm", std::string(to_string(plan.algorithm))},
                           {"output type", hdf5::to_string(line_.storage.type)}};
+  if (!file.other_files.empty()) {
+    Hash states;
+    for (const auto& [name, state] : file.other_files) {
+      const std::string text = name + to_string(state);
+      states.add(text.data(), text.size());
+    }
+    fingerprint.emplace_back("hash of the other files of the input", hash_text(states));
+  }
   // Hosts compute the same with the same binary; GPUs of another kind may not.
   if (has_own_memory(line_.backend)) fingerprint.emplace_back("device", rank_.processor);
   return fingerprint;

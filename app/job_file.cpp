@@ -46,11 +46,14 @@ JobFile::JobFile(const Communicator& of, int first_rank, int ranks, const Shape&
 
 void JobFile::open() {
   output_.open(found_);
-  input_file_ = hdf5::File::open_read_only(file_.name, hdf5::access_by(ranks_, form_.hints).id());
+  const hdf5::PropertyList access =
+      file_.other_files.empty() ? hdf5::access_by(ranks_, form_.hints) : hdf5::access_alone();
+  input_file_ = hdf5::File::open_read_only(file_.name, access.id());
   input_ =
       hdf5::naming_file(file_.name, [&] { return hdf5::Dataset::open(*input_file_, "input"); });
   if (!file_.reference.empty()) {
-    verification_.emplace(ranks_, file_.reference, form_.storage.type);
+    verification_.emplace(ranks_, file_.reference, !file_.reference_in_other_files,
+                          form_.storage.type);
   }
 }
 
@@ -72,6 +75,9 @@ bool JobFile::finish(bool done, const std::function<bool()>& stop) {
   input_file_.reset();
   output_.close();
   if (ranks_.minimum(std::int64_t{done}) == 0) return false;
+  if (ranks_.is_root()) {
+    for (const auto& [name, state] : file_.other_files) require_unchanged(name, state);
+  }
   form_.made.end_time = time_text();
   const bool whole = output_.finish(form_.made, form_.compression,
                                     [&] { return ranks_.maximum(std::int64_t{stop()}) > 0; });
@@ -84,7 +90,8 @@ bool JobFile::finish(bool done, const std::function<bool()>& stop) {
 
 void JobFile::compare_complete() {
   if (file_.reference.empty()) return;
-  verification_.emplace(ranks_, file_.reference, form_.storage.type);
+  verification_.emplace(ranks_, file_.reference, !file_.reference_in_other_files,
+                        form_.storage.type);
   compare_earlier(output_.name());
   deviation_ = verification_->deviation();
 }

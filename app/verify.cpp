@@ -7,6 +7,7 @@
 #include "hdf5/checked_open.hpp"
 #include "hdf5/file_access.hpp"
 #include "hdf5/images.hpp"
+#include "hdf5/stored_data.hpp"
 
 namespace fusedconv::app {
 
@@ -25,10 +26,11 @@ bool Deviation::passes(double tolerance) const {
   return unlike_nonfinite == 0 && relative_l2 <= tolerance;
 }
 
-void check_reference(const std::string& path, const Shape& shape) {
+bool check_reference(const std::string& path, const Shape& shape,
+                     const hdf5::Permissions& permissions) {
   try {
     const hdf5::File file = hdf5::open_checked_file(path);
-    const hdf5::Dataset reference = hdf5::open_checked_dataset(file, dataset_name);
+    const hdf5::Dataset reference = hdf5::open_checked_dataset(file, dataset_name, permissions);
     const std::vector<std::int64_t> expected{shape.batch, shape.out_channels, shape.output_height(),
                                              shape.output_width()};
     const std::vector<std::int64_t> found = reference.extents();
@@ -36,17 +38,18 @@ void check_reference(const std::string& path, const Shape& shape) {
       throw hdf5::InvalidFile(path, dataset_name, "extents " + hdf5::extents_text(expected),
                               "extents " + hdf5::extents_text(found));
     }
-    hdf5::require_stored(file, reference);
+    return !hdf5::require_stored(file, reference).empty();
   } catch (const hdf5::Error& error) {
     hdf5::refuse(path, error);
   }
 }
 
-Verification::Verification(const Communicator& communicator, const std::string& path,
+Verification::Verification(const Communicator& communicator, const std::string& path, bool together,
                            hdf5::ElementType type)
     : communicator_(communicator),
       type_(type),
-      file_(hdf5::File::open_read_only(path, hdf5::access_by(communicator).id())),
+      file_(hdf5::File::open_read_only(
+          path, (together ? hdf5::access_by(communicator) : hdf5::access_alone()).id())),
       reference_(hdf5::Dataset::open(file_, dataset_name)),
       extents_(reference_.extents()) {}
 

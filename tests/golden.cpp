@@ -35,8 +35,9 @@ void read_if_there(const File& file, const std::string& name, std::int64_t& valu
 void read_if_there(const File& file, const std::string& name, HeightWidth& value) {
   if (!Attribute::exists(file, name)) return;
   const Attribute attribute = Attribute::open(file, name);
-  attribute.read(H5T_NATIVE_INT64, value.data());
-  if (attribute.space().extent_class() == H5S_SCALAR) value[1] = value[0];
+  const bool is_one = attribute.space().extent_class() == H5S_SCALAR;
+  attribute.read(H5T_NATIVE_INT64, value.data(), is_one ? 1 : 2);
+  if (is_one) value[1] = value[0];
 }
 
 }  // namespace

@@ -96,6 +96,22 @@ hid_t compound_type() {
   return type;
 }
 
+hid_t wide_type() {
+  static const hid_t type = [] {
+    const hid_t wide = require(H5Tcopy(H5T_STD_I64LE));
+    require(H5Tset_size(wide, 300));
+    return wide;
+  }();
+  return type;
+}
+
+hid_t reference_type() { return H5T_STD_REF_OBJ; }
+
+hid_t sequence_type() {
+  static const hid_t type = require(H5Tvlen_create(H5T_IEEE_F32LE));
+  return type;
+}
+
 hid_t enumerated_type() {
   static const hid_t type = [] {
     const hid_t enumerated = require(H5Tenum_create(H5T_STD_I8LE));
@@ -285,12 +301,28 @@ std::vector<BadInput> datasets() {
          });
        },
        "input: expected a dataset, found a link to nothing"},
+      {"input_links_to_itself",
+       [](const std::string& path) {
+         remove_object(path, "input");
+         change_file(path, [](hid_t file) {
+           require(H5Lcreate_soft("input", file, "input", H5P_DEFAULT, H5P_DEFAULT));
+         });
+       },
+       "input: could not look it up: "},
+      {"input_of_very_wide_integers", dataset("input", {3, 4, 6, 5}, wide_type),
+       "input: expected integers or floating-point numbers, found integers of 300 bytes"},
+      {"input_of_references", dataset("input", {3, 4, 6, 5}, reference_type),
+       "input: expected integers or floating-point numbers, found references"},
+      {"input_of_sequences", dataset("input", {3, 4, 6, 5}, sequence_type),
+       "input: expected integers or floating-point numbers, found sequences of variable length"},
       {"input_in_another_file", link_to_another_file,
-       "input: expected a dataset in this file, found a link to the file @/other.h5"},
+       "input: expected data in this file, or --allow other-files, found a link to the file "
+       "@/other.h5"},
       {"input_virtual", make_virtual,
-       "input: expected a dataset whose data lies in this file, found a virtual dataset"},
+       "input: expected data in this file, or --allow other-files, found a virtual dataset"},
       {"input_external", make_external,
-       "input: expected a dataset whose data lies in this file, found data in external files"},
+       "input: expected data in this file, or --allow other-files, found data in the file "
+       "/etc/hostname"},
       {"input_rank_3", zeros("input", {4, 6, 5}),
        "input: expected extents (N, Cin, H, W), found extents (4, 6, 5)"},
       {"input_rank_5", zeros("input", {3, 4, 6, 5, 1}),
@@ -316,10 +348,10 @@ std::vector<BadInput> datasets() {
        },
        "input: expected at most # elements, found 536870912 x 4 x 536870912 x 536870912"},
       {"input_never_written", dataset("input", {3, 4, 6, 5}),
-       "input: expected a dataset whose data lies in this file, found a dataset that was never "
+       "input: expected a dataset whose data is all there, found a dataset that was never "
        "written"},
       {"input_huge_and_never_written", dataset("input", {1 << 20, 4, 1 << 10, 1 << 10}),
-       "input: expected a dataset whose data lies in this file, found a dataset that was never "
+       "input: expected a dataset whose data is all there, found a dataset that was never "
        "written"},
       {"input_huge_and_hardly_written",
        [](const std::string& path) {
@@ -327,11 +359,12 @@ std::vector<BadInput> datasets() {
                          {{1 << 20, 4, 1 << 10, 1 << 10}, H5T_IEEE_F32LE, {1, 4, 1 << 10, 1 << 10}},
                          {});
        },
-       "input: expected a dataset whose data lies in this file, found 0 of 1048576 chunks written"},
+       "input: expected a dataset whose data is all there, found 1048576 chunks in a file of "
+       "# bytes"},
       {"input_partly_written", write_two_images_of_three,
-       "input: expected a dataset whose data lies in this file, found 2 of 3 chunks written"},
+       "input: expected a dataset whose data is all there, found 2 of 3 chunks written"},
       {"input_exceeds_the_file", move_input_behind_the_end,
-       "input: expected a dataset whose data lies in this file, found 1440 bytes from byte "},
+       "input: expected a dataset whose data is all there, found 1440 bytes from byte "},
       {"weight_rank_3", zeros("conv.weight", {8, 4, 9}),
        "conv.weight: expected extents (Cout, Cin / conv.groups, kH, kW), found extents (8, 4, 9)"},
       {"weight_of_other_channels", zeros("conv.weight", {8, 3, 3, 3}),
@@ -341,7 +374,7 @@ std::vector<BadInput> datasets() {
       {"weight_of_no_kernel", dataset("conv.weight", {8, 4, 3, 0}),
        "conv.weight kernel size: " + extent_range + "0"},
       {"weight_never_written", dataset("conv.weight", {8, 4, 3, 3}),
-       "conv.weight: expected a dataset whose data lies in this file, found a dataset that was "
+       "conv.weight: expected a dataset whose data is all there, found a dataset that was "
        "never written"},
       {"weight_of_compounds", dataset("conv.weight", {8, 4, 3, 3}, compound_type),
        "conv.weight: expected integers or floating-point numbers, found compounds"},
@@ -366,7 +399,7 @@ std::vector<BadInput> datasets() {
       {"group_norm_bias_of_rank_2", zeros("group_norm.bias", {8, 1}),
        "group_norm.bias: expected extents (8), found extents (8, 1)"},
       {"group_norm_bias_never_written", dataset("group_norm.bias", {8}),
-       "group_norm.bias: expected a dataset whose data lies in this file, found a dataset that was "
+       "group_norm.bias: expected a dataset whose data is all there, found a dataset that was "
        "never written"},
   };
 }
@@ -454,6 +487,20 @@ std::vector<BadInput> attributes() {
       {"activation_unknown", attribute("activation", std::string("mish")),
        "activation: expected one of sigmoid, relu, silu, gelu, gelu_tanh, tanh, identity, found "
        "'mish'"},
+      {"activation_of_several_lines", attribute("activation", std::string("a\nb\x1b[31m")),
+       "activation: expected one of sigmoid, relu, silu, gelu, gelu_tanh, tanh, identity, found "
+       "'a?b?[31m'"},
+      {"activation_of_many_bytes",
+       [](const std::string& path) {
+         replace_attribute(path, "activation", std::string(64000, 'a'));
+       },
+       "activation: expected one of sigmoid, relu, silu, gelu, gelu_tanh, tanh, identity, found "
+       "'aaaaaaaaaa"},
+      {"stride_of_very_wide_integers",
+       [](const std::string& path) {
+         replace_attribute(path, "conv.stride", wide_type(), {}, H5T_NATIVE_INT64, nullptr);
+       },
+       "conv.stride: expected an integer or two, found integers of 300 bytes"},
       {"activation_unlike_the_one_asked_for", attribute("activation", std::string("gelu")),
        "activation: expected relu, as asked for, found gelu", "--activation relu"},
   };

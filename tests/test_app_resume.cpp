@@ -214,6 +214,54 @@ TEST_F(AppResumes, AndComparesWhatWasCompleteBefore) {
   EXPECT_EQ(run("--resume --quiet --verify " + reference).exit_code, 3);
 }
 
+/// Puts another attribute in the place of one of the dataset `output`.
+/// \param extents none for a scalar
+void replace_output_attribute(const std::string& path, const char* name, hid_t type,
+                              const Extents& extents) {
+  change_file(path, [&](hid_t file) {
+    const hid_t dataset = require(H5Dopen2(file, "output", H5P_DEFAULT));
+    require(H5Adelete(dataset, name));
+    const hid_t space = require(extents.empty() ? H5Screate(H5S_SCALAR)
+                                                : H5Screate_simple(static_cast<int>(extents.size()),
+                                                                   extents.data(), nullptr));
+    require(H5Aclose(require(H5Acreate2(dataset, name, type, space, H5P_DEFAULT, H5P_DEFAULT))));
+    require(H5Sclose(space));
+    require(H5Dclose(dataset));
+  });
+}
+
+TEST_F(AppResumes, WhateverTheAttributesOfTheUnfinishedOutput) {
+  interrupt();
+  const hid_t text = require(H5Tcopy(H5T_C_S1));
+  require(H5Tset_size(text, H5T_VARIABLE));
+  replace_output_attribute(part_, "complete", H5T_STD_I64LE, {1000});
+  replace_output_attribute(part_, "ranks", H5T_IEEE_F64LE, {});
+  replace_output_attribute(part_, "device", text, {});
+  replace_output_attribute(part_, "version", H5T_C_S1, {50, 20});
+  replace_output_attribute(part_, "fingerprint", H5T_STD_REF_OBJ, {});
+  require(H5Tclose(text));
+  const AppResult result = run("--resume --quiet");
+  EXPECT_EQ(result.exit_code, 0) << result.standard_error;
+  expect_whole();
+  EXPECT_EQ(read_integer_attribute(output_, "ranks"), 1);
+  EXPECT_NE(read_string_attribute(output_, "device"), "");
+}
+
+TEST_F(AppResumes, ByComputingWhatOnlySeemsToBeWhole) {
+  for (const Extents& extents : {Extents{1000}, Extents{}}) {
+    for (const char* const name : {"complete", "fingerprint"}) {
+      ASSERT_EQ(run("--quiet").exit_code, 0);
+      // Of one value it is another type.
+      replace_output_attribute(output_, name, extents.empty() ? H5T_IEEE_F32LE : H5T_STD_I64LE,
+                               extents);
+      const AppResult result = run("--resume --quiet");
+      EXPECT_EQ(result.exit_code, 0) << result.standard_error;
+      expect_whole();
+      fs::remove(output_);
+    }
+  }
+}
+
 /// What is unlike an interrupted run, and how that is told.
 struct Unlike {
   const char* name;
@@ -315,6 +363,23 @@ std::vector<Unlike> unlike_runs() {
          replace_dataset(part, "output", {{12, 8, 17, 14}}, std::vector<float>(12 * 8 * 17 * 14));
        },
        "--resume", "output: expected extents (12, 8, 17, 15), found extents (12, 8, 17, 14)"},
+      {"data_in_another_file",
+       [](const AppInterrupted&, const std::string&, const std::string& part) {
+         const std::string other = part + ".other";
+         fs::copy_file(part, other);
+         change_file(part, [&](hid_t file) {
+           require(H5Ldelete(file, "output", H5P_DEFAULT));
+           require(H5Lcreate_external(other.c_str(), "output", file, "output", H5P_DEFAULT,
+                                      H5P_DEFAULT));
+         });
+       },
+       "--resume --allow other-files", "output: expected a dataset, found a link"},
+      {"data_in_chunks",
+       [](const AppInterrupted&, const std::string&, const std::string& part) {
+         replace_dataset(part, "output", {{12, 8, 17, 15}, H5T_IEEE_F32LE, {1, 8, 17, 15}},
+                         std::vector<float>(12 * 8 * 17 * 15));
+       },
+       "--resume", "output: expected contiguous data in this file, found data of another layout"},
       {"other_place_of_the_data",
        [](const AppInterrupted&, const std::string&, const std::string& part) {
          change_file(part, [](hid_t file) { require(H5Ldelete(file, "output", H5P_DEFAULT)); });

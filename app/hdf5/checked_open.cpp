@@ -6,17 +6,56 @@
 
 #include <cerrno>
 #include <filesystem>
-#include <optional>
 #include <system_error>
-#include <utility>
+
+#include "stored_data.hpp"
 
 namespace fusedconv::app::hdf5 {
 
 namespace {
 
-/// Opening a pipe would wait for its writer, so what is not a regular file is not opened at all.
-void require_readable(const std::string& path) {
-  const std::string expected = "a readable HDF5 file";
+/// What an external link leads to is not opened: its file's name is kept instead.
+herr_t refuse_link(const char*, const char*, const char* file, const char*, unsigned*, hid_t,
+                   void* name) {
+  *static_cast<std::string*>(name) = file;
+  return -1;
+}
+
+bool leads_to_an_object(const File& file, const std::string& name, const Permissions& permissions) {
+  std::string other_file;
+  const PropertyList access(H5P_LINK_ACCESS);
+  if (!permissions.other_files) {
+    check(H5Pset_elink_cb(access.id(), refuse_link, &other_file), name, "refuse external links");
+  }
+  const htri_t exists = H5Oexists_by_name(file.id(), name.c_str(), access.id());
+  if (!other_file.empty()) {
+    throw InvalidFile(file.name(), name, data_in_this_file, "a link to the file " + other_file);
+  }
+  return check(exists, name, "look it up") > 0;
+}
+
+/// One line of printable text.
+std::string printable(std::string text) {
+  constexpr std::size_t longest = 1000;
+  if (text.size() > longest) text.replace(longest, std::string::npos, "...");
+  for (char& character : text) {
+    // Beyond ASCII are the letters of file names.
+    if (static_cast<unsigned char>(character) < ' ' || character == '\x7f') character = '?';
+  }
+  return text;
+}
+
+}  // namespace
+
+InvalidFile::InvalidFile(const std::string& file, const std::string& object,
+                         const std::string& expected, const std::string& found)
+    : std::runtime_error(file + ": " + object + ": expected " + expected + ", found " +
+                         printable(found)) {}
+
+InvalidFile::InvalidFile(const std::string& file, const Error& error)
+    : std::runtime_error(printable(error.in_file(file).what())) {}
+
+void require_readable(const std::string& path, const std::string& expected) {
   std::error_code error;
   const std::filesystem::file_status status = std::filesystem::status(path, error);
   if (status.type() == std::filesystem::file_type::not_found) {
@@ -36,7 +75,6 @@ void require_readable(const std::string& path) {
   ::close(descriptor);
 }
 
-/// The name of the file in which an object lies, which an external link makes another one.
 std::string file_name(const Handle& object) {
   const ssize_t length =
       check(H5Fget_name(object.id(), nullptr, 0), object.name(), "ask for its file");
@@ -46,41 +84,13 @@ std::string file_name(const Handle& object) {
   return name;
 }
 
-std::optional<std::int64_t> byte_count(const Dataset& dataset) {
-  auto bytes = static_cast<std::int64_t>(dataset.type().size());
-  for (const std::int64_t extent : dataset.extents()) {
-    if (__builtin_mul_overflow(bytes, extent, &bytes)) return std::nullopt;
-  }
-  return bytes;
-}
-
-/// Chunks that the extents need, and chunks that the file has.
-std::pair<std::int64_t, std::int64_t> chunk_counts(const Dataset& dataset,
-                                                   const PropertyList& properties) {
-  const std::vector<std::int64_t> extents = dataset.extents();
-  std::vector<hsize_t> chunk(extents.size());
-  check(H5Pget_chunk(properties.id(), static_cast<int>(chunk.size()), chunk.data()), dataset.name(),
-        "ask for the extents of a chunk");
-  std::int64_t needed = 1;
-  for (std::size_t axis = 0; axis < extents.size(); ++axis) {
-    const auto length = static_cast<std::int64_t>(chunk[axis]);
-    needed *= extents[axis] / length + (extents[axis] % length == 0 ? 0 : 1);
-  }
-  hsize_t present = 0;
-  check(H5Dget_num_chunks(dataset.id(), dataset.space().id(), &present), dataset.name(),
-        "count its chunks");
-  return {needed, static_cast<std::int64_t>(present)};
-}
-
-}  // namespace
-
 void refuse(const std::string& file, const Error& error) {
   if (error.is_of_system()) throw error.in_file(file);
   throw InvalidFile(file, error);
 }
 
 File open_checked_file(const std::string& path) {
-  require_readable(path);
+  require_readable(path, "a readable HDF5 file");
   silence_automatic_printing();
   const htri_t is_hdf5 = H5Fis_hdf5(path.c_str());
   if (is_hdf5 < 0) {
@@ -102,10 +112,11 @@ bool has_object(const File& file, const std::string& name) {
   return check(H5Lexists(file.id(), name.c_str(), H5P_DEFAULT), name, "look for the object") > 0;
 }
 
-Dataset open_checked_dataset(const File& file, const std::string& name) {
+Dataset open_checked_dataset(const File& file, const std::string& name,
+                             const Permissions& permissions) {
   const std::string expected = "a dataset";
   if (!has_object(file, name)) throw InvalidFile(file.name(), name, expected, "none");
-  if (check(H5Oexists_by_name(file.id(), name.c_str(), H5P_DEFAULT), name, "look it up") == 0) {
+  if (!leads_to_an_object(file, name, permissions)) {
     throw InvalidFile(file.name(), name, expected, "a link to nothing");
   }
   const Object object = Object::open(file, name);
@@ -113,64 +124,13 @@ Dataset open_checked_dataset(const File& file, const std::string& name) {
     throw InvalidFile(file.name(), name, expected,
                       object.kind() == H5I_GROUP ? "a group" : "a named datatype");
   }
-  if (file_name(object) != file_name(file)) {
-    throw InvalidFile(file.name(), name, "a dataset in this file",
-                      "a link to the file " + file_name(object));
-  }
   Dataset dataset = Dataset::open(file, name);
   const Datatype type = dataset.type();
   if (!is_numeric(type)) {
     throw InvalidFile(file.name(), name, "integers or floating-point numbers", type_text(type));
   }
+  require_permitted_storage(file, dataset, permissions);
   return dataset;
-}
-
-void require_stored(const File& file, const Dataset& dataset) {
-  const std::string expected = "a dataset whose data lies in this file";
-  const auto found = [&](const std::string& what) {
-    return InvalidFile(file.name(), dataset.name(), expected, what);
-  };
-  const std::optional<std::int64_t> bytes = byte_count(dataset);
-  if (!bytes) {
-    throw InvalidFile(file.name(), dataset.name(), "less than 2^63 bytes",
-                      "extents " + extents_text(dataset.extents()));
-  }
-  const auto file_bytes = static_cast<std::int64_t>(std::filesystem::file_size(file.name()));
-  const auto stored_bytes = static_cast<std::int64_t>(H5Dget_storage_size(dataset.id()));
-  const PropertyList properties = dataset.creation_properties();
-  switch (check(H5Pget_layout(properties.id()), dataset.name(), "ask for the storage layout")) {
-    case H5D_COMPACT:
-      return;
-    case H5D_CONTIGUOUS: {
-      if (check(H5Pget_external_count(properties.id()), dataset.name(), "count external files") >
-          0) {
-        throw found("data in external files");
-      }
-      const haddr_t address = H5Dget_offset(dataset.id());
-      if (address == HADDR_UNDEF) throw found("a dataset that was never written");
-      if (address > static_cast<haddr_t>(file_bytes) ||
-          *bytes > file_bytes - static_cast<std::int64_t>(address)) {
-        throw found(std::to_string(*bytes) + " bytes from byte " + std::to_string(address) +
-                    " on in a file of " + std::to_string(file_bytes) + " bytes");
-      }
-      return;
-    }
-    case H5D_CHUNKED: {
-      const auto [needed, present] = chunk_counts(dataset, properties);
-      if (present < needed) {
-        throw found(std::to_string(present) + " of " + std::to_string(needed) + " chunks written");
-      }
-      if (stored_bytes > file_bytes) {
-        throw found(std::to_string(stored_bytes) + " bytes of chunks in a file of " +
-                    std::to_string(file_bytes) + " bytes");
-      }
-      return;
-    }
-    case H5D_VIRTUAL:
-      throw found("a virtual dataset");
-    default:
-      throw found("a storage layout that is unknown");
-  }
 }
 
 std::string extents_text(const std::vector<std::int64_t>& extents) {
@@ -182,11 +142,12 @@ std::string extents_text(const std::vector<std::int64_t>& extents) {
 }
 
 std::string type_text(const Datatype& type) {
+  const std::string wide = is_numeric(type) ? "" : " of " + std::to_string(type.size()) + " bytes";
   switch (type.type_class()) {
     case H5T_INTEGER:
-      return "integers";
+      return "integers" + wide;
     case H5T_FLOAT:
-      return "floating-point numbers";
+      return "floating-point numbers" + wide;
     case H5T_STRING:
       return "strings";
     case H5T_COMPOUND:
@@ -211,8 +172,9 @@ std::string type_text(const Datatype& type) {
 }
 
 bool is_numeric(const Datatype& type) {
+  constexpr std::size_t widest = 16;
   const H5T_class_t type_class = type.type_class();
-  return type_class == H5T_INTEGER || type_class == H5T_FLOAT;
+  return (type_class == H5T_INTEGER || type_class == H5T_FLOAT) && type.size() <= widest;
 }
 
 }  // namespace fusedconv::app::hdf5

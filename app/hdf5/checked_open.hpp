@@ -8,19 +8,27 @@
 #include <vector>
 
 #include "handle.hpp"
+#include "permissions.hpp"
 
 namespace fusedconv::app::hdf5 {
 
-/// A file that cannot be computed with: what() is "FILE: OBJECT: expected EXPECTED, found FOUND".
+/// A file that cannot be computed with: what() is "FILE: OBJECT: expected EXPECTED, found FOUND",
+/// one line whatever the file says: what is not printable becomes '?', and long texts are cut.
 class InvalidFile : public std::runtime_error {
  public:
   InvalidFile(const std::string& file, const std::string& object, const std::string& expected,
-              const std::string& found)
-      : std::runtime_error(file + ": " + object + ": expected " + expected + ", found " + found) {}
+              const std::string& found);
   /// What HDF5 could not do with the file.
-  InvalidFile(const std::string& file, const Error& error)
-      : std::runtime_error(error.in_file(file).what()) {}
+  InvalidFile(const std::string& file, const Error& error);
 };
+
+/// What is expected of data where other files are not allowed, for messages.
+inline constexpr const char* data_in_this_file = "data in this file, or --allow other-files";
+
+/// Opening a pipe would wait for its writer, so what is not a regular file is not opened at all.
+/// \param expected what the file is to be, for the message
+/// \throws InvalidFile
+void require_readable(const std::string& path, const std::string& expected);
 
 /// Throws what HDF5 could not do with a file: as InvalidFile, but where the system failed to read
 /// it, which a file is not to blame for, as Error.
@@ -31,18 +39,18 @@ class InvalidFile : public std::runtime_error {
 /// \throws Error if the system fails to read it
 File open_checked_file(const std::string& path);
 
+/// The name of the file in which an object lies, which an external link makes another one.
+std::string file_name(const Handle& object);
+
 /// Whether the root group has a link of this name.
 bool has_object(const File& file, const std::string& name);
 
 /// Opens a dataset of the root group whose elements are integers or floating-point numbers.
-/// \throws InvalidFile if it is missing, lies in another file, is no dataset, or is not numeric
-Dataset open_checked_dataset(const File& file, const std::string& name);
-
-/// Checks that all of a dataset's declared elements have their data in this file: extents alone
-/// prove nothing, for HDF5 stores nothing of a dataset until it is written.
-/// \throws InvalidFile if the dataset is virtual, external, never or partly written, or larger than
-///         the file
-void require_stored(const File& file, const Dataset& dataset);
+/// Without permission no other file is opened.
+/// \throws InvalidFile if it is missing, is no dataset, is not numeric, or needs what is not
+/// allowed
+Dataset open_checked_dataset(const File& file, const std::string& name,
+                             const Permissions& permissions = {});
 
 /// "(32, 8, 3, 3)"
 std::string extents_text(const std::vector<std::int64_t>& extents);
@@ -50,7 +58,8 @@ std::string extents_text(const std::vector<std::int64_t>& extents);
 /// "a string", "integers", ...: what a type's elements are, for messages.
 std::string type_text(const Datatype& type);
 
-/// Integers or floating-point numbers.
+/// Integers or floating-point numbers, of 16 bytes or less: HDF5 converts no wider ones of any
+/// machine.
 bool is_numeric(const Datatype& type);
 
 }  // namespace fusedconv::app::hdf5

@@ -46,6 +46,8 @@ PropertyList access_by(const Communicator& communicator, const Hints& hints) {
   return access;
 }
 
+PropertyList access_alone() { return unbuffered_access(); }
+
 PropertyList access_to_create(const Hints& hints) {
   PropertyList access = unbuffered_access();
   if (!hints.empty()) use_mpi_io(access, MPI_COMM_SELF, hints);

@@ -24,6 +24,10 @@ using Hints = std::vector<std::pair<std::string, std::string>>;
 /// What is written of a contiguous dataset goes to the operating system at once, whatever its size.
 PropertyList access_by(const Communicator& communicator, const Hints& hints = {});
 
+/// Access properties with which one process opens a file for itself: data in other files, of
+/// virtual and external datasets, is not to be had through MPI-IO.
+PropertyList access_alone();
+
 /// Access properties with which one rank creates a file: through MPI-IO where there are hints, some
 /// of which (the stripes of a parallel file system) count when a file is made and never again.
 PropertyList access_to_create(const Hints& hints);

@@ -33,10 +33,39 @@ std::vector<hsize_t> to_hsize(const std::vector<std::int64_t>& values) {
   return {values.begin(), values.end()};
 }
 
+/// Nothing that the application reads is longer, whatever a file declares.
+constexpr std::size_t longest_string = std::size_t{1} << 16;
+
+bool is_of_variable_length(const Datatype& type) {
+  return check(H5Tis_variable_str(type.id()), type.name(), "ask for the kind of string") > 0;
+}
+
+void require_class(const Attribute& attribute, H5T_class_t expected, const std::string& what) {
+  if (attribute.type().type_class() != expected) {
+    throw Error(attribute.name(), "read the attribute", "it is not " + what);
+  }
+}
+
+bool has_one_value(const Handle& owner, const std::string& name, H5T_class_t type_class) {
+  if (!Attribute::exists(owner, name)) return false;
+  const Attribute attribute = Attribute::open(owner, name);
+  const hssize_t count =
+      check(H5Sget_simple_extent_npoints(attribute.space().id()), name, "count its values");
+  return count == 1 && attribute.type().type_class() == type_class;
+}
+
+void remove_attribute(const Handle& owner, const std::string& name) {
+  if (!Attribute::exists(owner, name)) return;
+  check(H5Adelete(owner.id(), name.c_str()), name, "delete the attribute");
+}
+
 }  // namespace
 
 Error::Error(const std::string& object, const std::string& action)
     : Error(object, action, innermost_reason()) {}
+
+Error::Error(const std::string& object, const std::string& action, const std::string& reason)
+    : Error(object, action, Reason{reason}) {}
 
 Error::Error(const std::string& object, const std::string& action, const Reason& reason)
     : std::runtime_error(object + ": could not " + action + ": " + reason.text),
@@ -155,15 +184,14 @@ std::size_t Datatype::size() const {
   return bytes;
 }
 
-Object Object::open(const File& file, const std::string& name) {
-  return Object(H5Oopen(file.id(), name.c_str(), H5P_DEFAULT), name, "open the object", H5Oclose);
+Object Object::open(const File& file, const std::string& name, hid_t access) {
+  return Object(H5Oopen(file.id(), name.c_str(), access), name, "open the object", H5Oclose);
 }
 
 H5I_type_t Object::kind() const { return check(H5Iget_type(id()), name(), "ask what it is"); }
 
-Dataset Dataset::open(const File& file, const std::string& name) {
-  return Dataset(H5Dopen2(file.id(), name.c_str(), H5P_DEFAULT), name, "open the dataset",
-                 H5Dclose);
+Dataset Dataset::open(const File& file, const std::string& name, hid_t access) {
+  return Dataset(H5Dopen2(file.id(), name.c_str(), access), name, "open the dataset", H5Dclose);
 }
 
 Dataset Dataset::create(const File& file, const std::string& name, hid_t file_type,
@@ -179,6 +207,10 @@ Datatype Dataset::type() const { return Datatype(H5Dget_type(id()), name()); }
 
 PropertyList Dataset::creation_properties() const {
   return PropertyList(H5Dget_create_plist(id()), name());
+}
+
+PropertyList Dataset::access_properties() const {
+  return PropertyList(H5Dget_access_plist(id()), name());
 }
 
 std::vector<std::int64_t> Dataset::extents() const { return space().extents(); }
@@ -228,7 +260,13 @@ Dataspace Attribute::space() const { return Dataspace(H5Aget_space(id()), name()
 
 Datatype Attribute::type() const { return Datatype(H5Aget_type(id()), name()); }
 
-void Attribute::read(hid_t memory_type, void* values) const {
+void Attribute::read(hid_t memory_type, void* values, std::int64_t count) const {
+  const hssize_t found =
+      check(H5Sget_simple_extent_npoints(space().id()), name(), "count its values");
+  if (found != count) {
+    throw Error(name(), "read the attribute",
+                std::to_string(found) + " values instead of " + std::to_string(count));
+  }
   check(H5Aread(id(), memory_type, values), name(), "read the attribute");
 }
 
@@ -260,33 +298,52 @@ void write_attribute(const Handle& owner, const std::string& name, const std::st
 }
 
 void rewrite_attribute(const Handle& owner, const std::string& name, std::int64_t value) {
-  Attribute::open(owner, name).write(H5T_NATIVE_INT64, &value);
+  if (has_one_value(owner, name, H5T_INTEGER)) {
+    Attribute::open(owner, name).write(H5T_NATIVE_INT64, &value);
+    return;
+  }
+  remove_attribute(owner, name);
+  write_attribute(owner, name, value);
 }
 
 void rewrite_attribute(const Handle& owner, const std::string& name, const std::string& value) {
-  {
+  if (has_one_value(owner, name, H5T_STRING)) {
     Attribute attribute = Attribute::open(owner, name);
     const Datatype type = attribute.type();
     std::string text = value;
-    if (text.size() < type.size()) {
+    if (!is_of_variable_length(type) && text.size() < type.size() &&
+        type.size() <= longest_string) {
       text.resize(type.size());
       attribute.write(type.id(), text.data());
       return;
     }
   }
-  check(H5Adelete(owner.id(), name.c_str()), name, "delete the attribute");
+  remove_attribute(owner, name);
   write_attribute(owner, name, value);
+}
+
+std::int64_t read_integer_attribute(const Handle& owner, const std::string& name) {
+  const Attribute attribute = Attribute::open(owner, name);
+  require_class(attribute, H5T_INTEGER, "an integer");
+  std::int64_t value = 0;
+  attribute.read(H5T_NATIVE_INT64, &value);
+  return value;
 }
 
 std::string read_string_attribute(const Handle& owner, const std::string& name) {
   const Attribute attribute = Attribute::open(owner, name);
+  require_class(attribute, H5T_STRING, "a string");
   const Datatype type = attribute.type();
-  if (check(H5Tis_variable_str(type.id()), name, "ask for the kind of string") > 0) {
+  if (is_of_variable_length(type)) {
     char* allocated = nullptr;
     attribute.read(type.id(), &allocated);
     const std::string text = allocated == nullptr ? "" : allocated;
     check(H5free_memory(allocated), name, "free the string");
     return text;
+  }
+  if (type.size() > longest_string) {
+    throw Error(name, "read the attribute",
+                "a string of " + std::to_string(type.size()) + " bytes");
   }
   std::string text(type.size(), '\0');
   attribute.read(type.id(), text.data());

@@ -23,6 +23,8 @@ class Error : public std::runtime_error {
  public:
   /// Takes the message from HDF5's error stack.
   Error(const std::string& object, const std::string& action);
+  /// Where it is not HDF5 that knows the reason.
+  Error(const std::string& object, const std::string& action, const std::string& reason);
 
   const std::string& object() const noexcept { return object_; }
   /// HDF5's innermost message alone.
@@ -143,7 +145,7 @@ class Datatype : public Handle {
 /// Whatever a link leads to.
 class Object : public Handle {
  public:
-  static Object open(const File& file, const std::string& name);
+  static Object open(const File& file, const std::string& name, hid_t access = H5P_DEFAULT);
 
   /// H5I_DATASET, H5I_GROUP or H5I_DATATYPE
   H5I_type_t kind() const;
@@ -154,7 +156,7 @@ class Object : public Handle {
 
 class Dataset : public Handle {
  public:
-  static Dataset open(const File& file, const std::string& name);
+  static Dataset open(const File& file, const std::string& name, hid_t access = H5P_DEFAULT);
   /// \param file_type how elements are stored (H5T_IEEE_F32LE)
   static Dataset create(const File& file, const std::string& name, hid_t file_type,
                         const Dataspace& space, hid_t creation = H5P_DEFAULT);
@@ -162,6 +164,7 @@ class Dataset : public Handle {
   Dataspace space() const;
   Datatype type() const;
   PropertyList creation_properties() const;
+  PropertyList access_properties() const;
   std::vector<std::int64_t> extents() const;
   /// Byte of the file at which a contiguous dataset begins.
   std::int64_t address() const;
@@ -190,7 +193,10 @@ class Attribute : public Handle {
   Dataspace space() const;
   Datatype type() const;
 
-  void read(hid_t memory_type, void* values) const;
+  /// Reads its values.
+  /// \param count for how many there is room
+  /// \throws Error if there are not as many: what a file says of an attribute may be anything
+  void read(hid_t memory_type, void* values, std::int64_t count = 1) const;
   void write(hid_t memory_type, const void* values);
 
  private:
@@ -206,12 +212,16 @@ void write_attribute(const Handle& owner, const std::string& name, const std::st
 void write_attribute(const Handle& owner, const std::string& name, const std::string& value,
                      std::size_t room);
 
-/// Writes the value of an attribute that there is, in its place: nothing else in the file changes.
+/// Writes the value of an attribute in its place: nothing else in the file changes. An attribute
+/// that is of another kind or has no room for the value is replaced.
 void rewrite_attribute(const Handle& owner, const std::string& name, std::int64_t value);
-/// The same; an attribute without enough room is replaced.
 void rewrite_attribute(const Handle& owner, const std::string& name, const std::string& value);
 
+/// The value of an attribute of one integer.
+/// \throws Error if it is something else
+std::int64_t read_integer_attribute(const Handle& owner, const std::string& name);
 /// The value of an attribute of one string, of fixed or of variable length, without padding.
+/// \throws Error if it is something else, or of a fixed length beyond 64 KiB
 std::string read_string_attribute(const Handle& owner, const std::string& name);
 
 }  // namespace fusedconv::app::hdf5

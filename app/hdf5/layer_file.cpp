@@ -10,6 +10,7 @@
 
 #include "checked_open.hpp"
 #include "handle.hpp"
+#include "stored_data.hpp"
 
 namespace fusedconv::app::hdf5 {
 
@@ -84,12 +85,12 @@ class Attributes {
     }
     const Attribute attribute = Attribute::open(*file, name);
     const Datatype type = attribute.type();
-    if (type.type_class() != H5T_INTEGER) {
+    if (type.type_class() != H5T_INTEGER || !is_numeric(type)) {
       throw InvalidFile(file->name(), name, expected, type_text(type));
     }
     std::vector<std::int64_t> values(
         static_cast<std::size_t>(require_values(*file, attribute, expected, most)));
-    attribute.read(H5T_NATIVE_INT64, values.data());
+    attribute.read(H5T_NATIVE_INT64, values.data(), static_cast<std::int64_t>(values.size()));
     return values;
   }
 
@@ -134,9 +135,9 @@ std::vector<float> read_floats(const File& file, const Dataset& dataset) {
 /// One value a channel, nothing where the dataset is absent.
 /// \param broadcast whether (C, 1, 1) and (1, C, 1, 1) will do as well as (C)
 std::vector<float> read_channels(const File& file, const std::string& name, std::int64_t channels,
-                                 bool broadcast) {
+                                 bool broadcast, const Permissions& permissions) {
   if (!has_object(file, name)) return {};
-  const Dataset dataset = open_checked_dataset(file, name);
+  const Dataset dataset = open_checked_dataset(file, name, permissions);
   std::vector<std::vector<std::int64_t>> allowed{{channels}};
   if (broadcast) {
     allowed.push_back({channels, 1, 1});
@@ -154,9 +155,9 @@ std::vector<float> read_channels(const File& file, const std::string& name, std:
 }
 
 LayerFile read_checked(const File& input_file, const File& parameters_file,
-                       std::optional<Activation> activation) {
-  const Dataset input = open_checked_dataset(input_file, "input");
-  const Dataset weight = open_checked_dataset(parameters_file, "conv.weight");
+                       const Permissions& permissions, std::optional<Activation> activation) {
+  const Dataset input = open_checked_dataset(input_file, "input", permissions);
+  const Dataset weight = open_checked_dataset(parameters_file, "conv.weight", permissions);
   const std::vector<std::int64_t> x = require_rank_4(input_file, input, "(N, Cin, H, W)");
   const std::vector<std::int64_t> w =
       require_rank_4(parameters_file, weight, "(Cout, Cin / conv.groups, kH, kW)");
@@ -188,26 +189,28 @@ LayerFile read_checked(const File& input_file, const File& parameters_file,
     throw InvalidFile(parameters_file.name(), "conv.weight", "extents " + extents_text(expected),
                       "extents " + extents_text(w));
   }
-  require_stored(input_file, input);
+  layer.other_files = require_stored(input_file, input);
   layer.input_element_bytes = static_cast<std::int64_t>(input.type().size());
-  layer.parameters = {
-      .conv_weight = read_floats(parameters_file, weight),
-      .conv_bias = read_channels(parameters_file, "conv.bias", w[0], false),
-      .bias = read_channels(parameters_file, "bias", w[0], true),
-      .scale = read_channels(parameters_file, "scale", w[0], true),
-      .group_norm_weight = read_channels(parameters_file, "group_norm.weight", w[0], false),
-      .group_norm_bias = read_channels(parameters_file, "group_norm.bias", w[0], false)};
+  const auto channels = [&](const std::string& name, bool broadcast) {
+    return read_channels(parameters_file, name, w[0], broadcast, permissions);
+  };
+  layer.parameters = {.conv_weight = read_floats(parameters_file, weight),
+                      .conv_bias = channels("conv.bias", false),
+                      .bias = channels("bias", true),
+                      .scale = channels("scale", true),
+                      .group_norm_weight = channels("group_norm.weight", false),
+                      .group_norm_bias = channels("group_norm.bias", false)};
   return layer;
 }
 
 }  // namespace
 
 LayerFile read_layer_file(const std::string& input, const std::string& parameters,
-                          std::optional<Activation> activation) {
+                          std::optional<Activation> activation, const Permissions& permissions) {
   try {
     const File input_file = open_checked_file(input);
-    if (parameters.empty()) return read_checked(input_file, input_file, activation);
-    return read_checked(input_file, open_checked_file(parameters), activation);
+    if (parameters.empty()) return read_checked(input_file, input_file, permissions, activation);
+    return read_checked(input_file, open_checked_file(parameters), permissions, activation);
   } catch (const Error& error) {
     refuse(error.object() == "input" || parameters.empty() ? input : parameters, error);
   }

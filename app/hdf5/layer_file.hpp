@@ -6,8 +6,11 @@
 #include <fusedconv/activation.hpp>
 #include <fusedconv/shape.hpp>
 #include <optional>
+#include <set>
 #include <string>
 #include <vector>
+
+#include "permissions.hpp"
 
 namespace fusedconv::app::hdf5 {
 
@@ -29,6 +32,8 @@ struct LayerFile {
   Shape shape;
   HostParameters parameters;
   std::int64_t input_element_bytes = 0;  ///< of an element of `input` as it is stored
+  /// Further files in which data of `input` lies, if that is allowed.
+  std::set<std::string> other_files;
 };
 
 /// Reads everything but the images, and checks everything.
@@ -37,12 +42,14 @@ struct LayerFile {
 /// is
 ///                   taken from this file's attribute, and where it has none from that of `input`.
 /// \param activation of files without the attribute `activation`, instead of sigmoid
+/// \param permissions for what the files demand
 /// \throws InvalidFile naming the file, the object, what was expected and what was found, also
 /// where
 ///         the attribute is there and another than the activation asked for
 /// \throws Error if the system fails to read what the file has
 LayerFile read_layer_file(const std::string& input, const std::string& parameters,
-                          std::optional<Activation> activation = std::nullopt);
+                          std::optional<Activation> activation = std::nullopt,
+                          const Permissions& permissions = {});
 
 }  // namespace fusedconv::app::hdf5
 

@@ -7,6 +7,7 @@
 #include <system_error>
 
 #include "checked_open.hpp"
+#include "stored_data.hpp"
 #include "version.hpp"
 
 namespace fusedconv::app::hdf5 {
@@ -44,6 +45,20 @@ void reserve_attributes(const Dataset& dataset) {
   for (const char* name : {"ranks", "input_file_size", complete_name}) {
     write_attribute(dataset, name, std::int64_t{0});
   }
+}
+
+/// The dataset of a file that is going to be written to: what it says must not lead elsewhere.
+Dataset open_own_dataset(const File& file, const char* name) {
+  H5L_info_t link{};
+  if (has_object(file, name)) {
+    check(H5Lget_info(file.id(), name, &link, H5P_DEFAULT), name, "ask for its link");
+    if (link.type != H5L_TYPE_HARD) throw InvalidFile(file.name(), name, "a dataset", "a link");
+  }
+  Dataset dataset = open_checked_dataset(file, name, {.other_files = true});
+  if (!is_contiguous(dataset)) {
+    throw InvalidFile(file.name(), name, "contiguous data in this file", "data of another layout");
+  }
+  return dataset;
 }
 
 }  // namespace
@@ -88,18 +103,22 @@ std::int64_t create_unfinished(const std::string& path, const Shape& shape, cons
 }
 
 std::int64_t check_unfinished(const std::string& path, const Shape& shape, ElementType type) {
-  const File file = open_checked_file(path);
-  const Dataset dataset = open_checked_dataset(file, dataset_name);
-  const std::vector<std::int64_t> extents = dataset.extents();
-  if (extents != output_extents(shape)) {
-    throw InvalidFile(path, dataset_name, "extents " + extents_text(output_extents(shape)),
-                      "extents " + extents_text(extents));
+  try {
+    const File file = open_checked_file(path);
+    const Dataset dataset = open_own_dataset(file, dataset_name);
+    const std::vector<std::int64_t> extents = dataset.extents();
+    if (extents != output_extents(shape)) {
+      throw InvalidFile(path, dataset_name, "extents " + extents_text(output_extents(shape)),
+                        "extents " + extents_text(extents));
+    }
+    if (H5Tequal(dataset.type().id(), stored_type(type).id()) <= 0) {
+      throw InvalidFile(path, dataset_name, to_string(type), "another type of element");
+    }
+    require_stored(file, dataset);
+    return dataset.address();
+  } catch (const Error& error) {
+    throw InvalidFile(path, error);
   }
-  if (H5Tequal(dataset.type().id(), stored_type(type).id()) <= 0) {
-    throw InvalidFile(path, dataset_name, to_string(type), "another type of element");
-  }
-  require_stored(file, dataset);
-  return dataset.address();
 }
 
 void complete_unfinished(const std::string& path, const Provenance& provenance) {
@@ -130,9 +149,9 @@ std::string fingerprint_of_complete(const std::string& path) {
   try {
     const File file = open_checked_file(path);
     const Dataset dataset = open_checked_dataset(file, dataset_name);
-    std::int64_t complete = 0;
-    Attribute::open(dataset, complete_name).read(H5T_NATIVE_INT64, &complete);
-    return complete == 1 ? read_string_attribute(dataset, "fingerprint") : "";
+    return read_integer_attribute(dataset, complete_name) == 1
+               ? read_string_attribute(dataset, "fingerprint")
+               : "";
   } catch (const std::runtime_error&) {
     // Whatever it is, no output of ours.
     return "";
