@@ -74,9 +74,10 @@ std::vector<std::string> precision_choices() {
 std::vector<std::pair<const char*, std::vector<const char*>>> help_groups() {
   return {{"Files", {"INPUT", "--output", "--output-dir", "--parameters", "--allow"}},
           {"Storage",
-           {"--output-type", "--compress", "--hdf5-alignment", "--hdf5-hint", "--hdf5-transfer"}},
+           {"--output-type", "--compress", "--checksum", "--hdf5-alignment", "--hdf5-hint",
+            "--hdf5-transfer"}},
           {"Memory", {"--chunk", "--memory", "--device-memory"}},
-          {"Checking", {"--dry-run", "--verify", "--tolerance"}},
+          {"Checking", {"--dry-run", "--verify", "--tolerance", "--check"}},
           {"Running", {"--resume", "--report", "--log-interval", "--quiet"}},
           {"Information", {"--help", "--version"}}};
 }
@@ -104,15 +105,16 @@ std::variant<CommandLine, EarlyExit> parse_command_line(int argc, const char* co
       "  0  done\n"
       "  1  failed while running: out of memory, a read or write error\n"
       "  2  bad input or usage\n"
-      "  3  --verify found a larger error than --tolerance; the output is kept\n"
+      "  3  --verify found a larger error than --tolerance, the output is kept; or --check found "
+      "rows without their checksums\n"
       "  4  interrupted by SIGTERM, SIGINT or SIGUSR1; run again with --resume");
   app.option_defaults()->group("Computing");
   app.set_version_flag("--version", version_text(), "Print versions and backends, and exit");
 
-  app.add_option("INPUT", line.inputs,
-                 "File with the dataset input (N, Cin, H, W), or several; a name with *, ? or [ "
-                 "that is no file stands for those that match")
-      ->required();
+  CLI::Option* const input = app.add_option(
+      "INPUT", line.inputs,
+      "File with the dataset input (N, Cin, H, W), or several; a name with *, ? or [ "
+      "that is no file stands for those that match");
   CLI::Option* const output =
       app.add_option(
              "-o,--output", line.output,
@@ -211,6 +213,8 @@ std::variant<CommandLine, EarlyExit> parse_command_line(int argc, const char* co
                  "Compress the output with gzip (0 to 9) or zstd (1 to 22) when it is whole [not]")
       ->type_name("FILTER LEVEL")
       ->expected(2);
+  app.add_flag("--checksum", line.storage.checksums,
+               "Store the CRC-32 of each row beside the output, in output_crc32, for --check");
   app.add_option("--hdf5-alignment", line.storage.alignment,
                  "The output's data begins at a multiple of so many bytes [1]")
       ->type_name("BYTES")
@@ -228,6 +232,11 @@ std::variant<CommandLine, EarlyExit> parse_command_line(int argc, const char* co
       ->type_name("KEY=VALUE")
       ->expected(1)
       ->multi_option_policy(CLI::MultiOptionPolicy::TakeAll);
+  app.add_option("--check", line.checked,
+                 "Compute nothing: compare the rows of these outputs with the checksums that "
+                 "--checksum has stored, and stop")
+      ->type_name("FILE")
+      ->excludes(input);
   app.add_flag("--dry-run", line.dry_run,
                "Check the input, print shapes, partition, algorithm and memory, and stop")
       ->excludes(report);
@@ -239,6 +248,7 @@ std::variant<CommandLine, EarlyExit> parse_command_line(int argc, const char* co
 
   try {
     app.parse(argc, argv);
+    if (line.inputs.empty() && line.checked.empty()) throw CLI::RequiredError("INPUT");
     line.backend = resolve_backend(line.backend);
     line.storage.type = hdf5::element_type_from_string(output_type);
     line.transfer = transfer_from_string(transfer);

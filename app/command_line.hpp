@@ -20,7 +20,8 @@ namespace fusedconv::app {
 
 /// What the user asked for.
 struct CommandLine {
-  std::vector<std::string> inputs;  ///< at least one; files or patterns
+  std::vector<std::string> inputs;   ///< files or patterns; none only where outputs are checked
+  std::vector<std::string> checked;  ///< outputs to check instead of computing any
   std::string output;            ///< empty: default_output() of the input, or in output_directory
   std::string output_directory;  ///< empty where there is one input
   std::string parameters;        ///< empty: each input its own

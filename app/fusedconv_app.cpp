@@ -12,12 +12,14 @@
 #include <variant>
 #include <vector>
 
+#include "check.hpp"
 #include "command_line.hpp"
 #include "communicator.hpp"
 #include "device.hpp"
 #include "exit_code.hpp"
 #include "failure.hpp"
 #include "file_state.hpp"
+#include "hdf5/checked_open.hpp"
 #include "hdf5/filters.hpp"
 #include "host_memory.hpp"
 #include "input.hpp"
@@ -85,6 +87,23 @@ std::string sentence_of(const std::exception& error, const std::string& backend)
     // There is no memory even for the sentence.
     fail(communicator, error.what(), advice);
   }
+}
+
+/// Compares outputs with their checksums. Called by all ranks.
+app::ExitCode check(const app::CommandLine& line, const app::Communicator& communicator) {
+  app::ExitCode code = app::done;
+  for (const std::string& path : line.checked) {
+    const app::CheckedOutput checked = app::check_output(path, line.permissions, communicator);
+    const bool passes = checked.wrong_rows == 0;
+    if (!passes) code = app::verification_failed;
+    if (!communicator.is_root()) continue;
+    if (!passes) {
+      say(to_string(checked, path));
+    } else if (!line.quiet) {
+      std::cout << to_string(checked, path) << "\n" << std::flush;
+    }
+  }
+  return code;
 }
 
 /// Tells what came of some jobs.
@@ -170,6 +189,17 @@ app::ExitCode run(int argc, char** argv, const app::Communicator& communicator) 
   // What --compress needs has been loaded.
   if (!line.permissions.filter_plugins) app::hdf5::forbid_plugins();
 
+  if (!line.checked.empty()) {
+    try {
+      return check(line, communicator);
+    } catch (const app::hdf5::InvalidFile& error) {
+      // Thrown by every rank for the same reason.
+      if (communicator.is_root()) say(error.what());
+      return app::bad_input_or_usage;
+    } catch (const std::exception& error) {
+      fail(communicator, error.what());
+    }
+  }
   const auto inputs = app::read_inputs(line, communicator);
   if (const auto* rejection = std::get_if<app::Rejection>(&inputs)) {
     if (communicator.is_root()) say(rejection->sentence);

@@ -131,6 +131,7 @@ Fingerprint Job::fingerprint(const InputFile& file) const {
     }
     fingerprint.emplace_back("hash of the other files of the input", hash_text(states));
   }
+  if (line_.storage.checksums) fingerprint.emplace_back("checksum", "CRC-32 of rows");
   // Hosts compute the same with the same binary; GPUs of another kind may not.
   if (has_own_memory(line_.backend)) fingerprint.emplace_back("device", rank_.processor);
   return fingerprint;

@@ -63,7 +63,7 @@ FoundOutput look_for_output(const std::string& name, const Shape& shape,
     throw hdf5::InvalidFile(unfinished, "made with another " + unlike->what, unlike->expected,
                             unlike->found);
   }
-  const std::int64_t address = hdf5::check_unfinished(unfinished, shape, storage.type);
+  const std::int64_t address = hdf5::check_unfinished(unfinished, shape, storage);
   if (address != record->data_address) {
     throw hdf5::InvalidFile(
         unfinished, "output",
@@ -94,7 +94,7 @@ void ResumableOutput::open(const FoundOutput& found) {
   std::int64_t end = found.record_end;
   if (communicator_.is_root() && !found.unfinished) end = create();
   communicator_.broadcast(&end, sizeof end);
-  file_.emplace(unfinished_name_, storage_.type, hdf5::access_by(communicator_, hints_).id());
+  file_.emplace(unfinished_name_, storage_, hdf5::access_by(communicator_, hints_).id());
   record_.emplace(record_name_, unfinished_name_, end, communicator_.rank(), communicator_.size());
   const std::vector<std::int64_t> extents = hdf5::output_extents(shape_);
   const std::int64_t image_bytes =

@@ -18,6 +18,8 @@ class InvalidFile : public std::runtime_error {
  public:
   InvalidFile(const std::string& file, const std::string& object, const std::string& expected,
               const std::string& found);
+  /// What another one said.
+  explicit InvalidFile(const std::string& sentence) : std::runtime_error(sentence) {}
   /// What HDF5 could not do with the file.
   InvalidFile(const std::string& file, const Error& error);
 };

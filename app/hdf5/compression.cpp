@@ -9,7 +9,10 @@
 
 #include "../communicator.hpp"
 #include "../partition.hpp"
+#include "checked_open.hpp"
+#include "images.hpp"
 #include "output_file.hpp"
+#include "row_checksums.hpp"
 
 namespace fusedconv::app::hdf5 {
 
@@ -17,10 +20,27 @@ namespace {
 
 constexpr H5Z_filter_t zstd_number = 32015;
 constexpr std::int64_t chunk_bytes = std::int64_t{1} << 20;
+constexpr std::int64_t copied_rows = std::int64_t{1} << 20;
 constexpr std::int64_t chunks_between_questions = 16;
 
 std::int64_t chunks_along(std::int64_t extent, std::int64_t chunk) {
   return (extent + chunk - 1) / chunk;
+}
+
+/// Copies checksums, which stay as they are. Creating and closing is collective, one rank writes.
+void copy_checksums(const Communicator& communicator, const File& from, const File& to,
+                    const std::vector<std::int64_t>& extents) {
+  const Dataset source = Dataset::open(from, checksums_name);
+  Dataset copy = create_checksums(to, extents, contiguous_layout());
+  if (communicator.is_root()) {
+    std::vector<std::uint32_t> rows;
+    for (const Block& block : blocks_of_images(source.extents(), 0, extents[0], copied_rows)) {
+      rows.resize(static_cast<std::size_t>(block.size));
+      naming_file(from.name(), [&] { read_block(source, block, H5T_NATIVE_UINT32, rows.data()); });
+      write_block(copy, block, H5T_NATIVE_UINT32, rows.data());
+    }
+  }
+  copy.close();
 }
 
 /// The chunks of a dataset, numbered in row-major order.
@@ -161,6 +181,9 @@ bool write_compressed(const Communicator& communicator, const std::string& from,
       write_block(dataset, block, type.id(), values.data(), transfer.id());
     }
     dataset.close();
+    if (has_object(source_file, checksums_name)) {
+      copy_checksums(communicator, source_file, file, extents);
+    }
     file.close();
     return true;
   });

@@ -7,6 +7,7 @@
 #include <system_error>
 
 #include "checked_open.hpp"
+#include "row_checksums.hpp"
 #include "stored_data.hpp"
 #include "version.hpp"
 
@@ -20,19 +21,6 @@ constexpr const char* complete_name = "complete";
 /// Room for the values that other runs may have, which resume this one.
 constexpr std::size_t room_for_a_word = 63;
 constexpr std::size_t room_for_a_text = 1023;
-
-/// Elements that are converted at a time: the buffer stays small beside those of the pieces.
-constexpr std::int64_t conversion_elements = std::int64_t{1} << 22;
-
-PropertyList contiguous_layout() {
-  PropertyList creation(H5P_DATASET_CREATE);
-  check(H5Pset_layout(creation.id(), H5D_CONTIGUOUS), creation.name(), "choose a layout");
-  check(H5Pset_alloc_time(creation.id(), H5D_ALLOC_TIME_EARLY), creation.name(),
-        "choose early allocation");
-  check(H5Pset_fill_time(creation.id(), H5D_FILL_TIME_NEVER), creation.name(),
-        "choose not to fill");
-  return creation;
-}
 
 void reserve_attributes(const Dataset& dataset) {
   for (const char* name : {"version", "commit", "backend", "activation", "precision", "algorithm",
@@ -69,6 +57,16 @@ std::vector<std::int64_t> output_extents(const Shape& shape) {
   return {shape.batch, shape.out_channels, shape.output_height(), shape.output_width()};
 }
 
+PropertyList contiguous_layout() {
+  PropertyList creation(H5P_DATASET_CREATE);
+  check(H5Pset_layout(creation.id(), H5D_CONTIGUOUS), creation.name(), "choose a layout");
+  check(H5Pset_alloc_time(creation.id(), H5D_ALLOC_TIME_EARLY), creation.name(),
+        "choose early allocation");
+  check(H5Pset_fill_time(creation.id(), H5D_FILL_TIME_NEVER), creation.name(),
+        "choose not to fill");
+  return creation;
+}
+
 Dataset create_output(const File& file, const Datatype& type,
                       const std::vector<std::int64_t>& extents, const PropertyList& creation) {
   Dataset dataset =
@@ -88,6 +86,7 @@ std::int64_t create_unfinished(const std::string& path, const Shape& shape, cons
     File file = File::create(path, access.id());
     Dataset dataset =
         create_output(file, stored_type(storage.type), output_extents(shape), contiguous_layout());
+    if (storage.checksums) create_checksums(file, output_extents(shape), contiguous_layout());
     file.flush();
     const std::int64_t address = dataset.address();
     dataset.close();
@@ -102,7 +101,7 @@ std::int64_t create_unfinished(const std::string& path, const Shape& shape, cons
   }
 }
 
-std::int64_t check_unfinished(const std::string& path, const Shape& shape, ElementType type) {
+std::int64_t check_unfinished(const std::string& path, const Shape& shape, const Storage& storage) {
   try {
     const File file = open_checked_file(path);
     const Dataset dataset = open_own_dataset(file, dataset_name);
@@ -111,10 +110,13 @@ std::int64_t check_unfinished(const std::string& path, const Shape& shape, Eleme
       throw InvalidFile(path, dataset_name, "extents " + extents_text(output_extents(shape)),
                         "extents " + extents_text(extents));
     }
-    if (H5Tequal(dataset.type().id(), stored_type(type).id()) <= 0) {
-      throw InvalidFile(path, dataset_name, to_string(type), "another type of element");
+    if (H5Tequal(dataset.type().id(), stored_type(storage.type).id()) <= 0) {
+      throw InvalidFile(path, dataset_name, to_string(storage.type), "another type of element");
     }
     require_stored(file, dataset);
+    if (storage.checksums) {
+      require_checksums(file, open_own_dataset(file, checksums_name), extents);
+    }
     return dataset.address();
   } catch (const Error& error) {
     throw InvalidFile(path, error);
@@ -145,48 +147,35 @@ void complete_unfinished(const std::string& path, const Provenance& provenance) 
   });
 }
 
+bool is_complete(const Dataset& output) {
+  return Attribute::exists(output, complete_name) &&
+         read_integer_attribute(output, complete_name) == 1;
+}
+
+void require_checksums(const File& file, const Dataset& checksums,
+                       const std::vector<std::int64_t>& extents) {
+  const std::vector<std::int64_t> expected = checksum_extents(extents);
+  const std::vector<std::int64_t> found = checksums.extents();
+  if (found != expected) {
+    throw InvalidFile(file.name(), checksums.name(), "extents " + extents_text(expected),
+                      "extents " + extents_text(found));
+  }
+  if (H5Tequal(checksums.type().id(), H5T_STD_U32LE) <= 0) {
+    throw InvalidFile(file.name(), checksums.name(), "integers of 32 bits without sign",
+                      "another type of element");
+  }
+  require_stored(file, checksums);
+}
+
 std::string fingerprint_of_complete(const std::string& path) {
   try {
     const File file = open_checked_file(path);
     const Dataset dataset = open_checked_dataset(file, dataset_name);
-    return read_integer_attribute(dataset, complete_name) == 1
-               ? read_string_attribute(dataset, "fingerprint")
-               : "";
+    return is_complete(dataset) ? read_string_attribute(dataset, "fingerprint") : "";
   } catch (const std::runtime_error&) {
     // Whatever it is, no output of ours.
     return "";
   }
-}
-
-OutputFile::OutputFile(const std::string& path, ElementType type, hid_t access)
-    : file_(File::open_read_write(path, access)),
-      dataset_(naming_file(path, [&] { return Dataset::open(file_, dataset_name); })),
-      type_(type),
-      stored_type_(stored_type(type)) {}
-
-void OutputFile::write(const Region& region, const float* values) {
-  naming_file(file_.name(), [&] {
-    if (type_ == ElementType::float32) {
-      write_region(dataset_, region, values);
-      return;
-    }
-    for (const Block& block : blocks_of(dataset_.extents(), region, conversion_elements)) {
-      converted_.resize(static_cast<std::size_t>(block.size));
-      if (type_ == ElementType::float16) {
-        to_float16(values + block.offset, block.size, converted_.data());
-      } else {
-        to_bfloat16(values + block.offset, block.size, converted_.data());
-      }
-      write_block(dataset_, block, stored_type_.id(), converted_.data());
-    }
-  });
-}
-
-void OutputFile::close() {
-  naming_file(file_.name(), [&] {
-    dataset_.close();
-    file_.close();
-  });
 }
 
 }  // namespace fusedconv::app::hdf5

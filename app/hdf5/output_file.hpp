@@ -34,6 +34,7 @@ struct Provenance {
 struct Storage {
   ElementType type = ElementType::float32;
   std::int64_t alignment = 1;  ///< bytes at a multiple of which the dataset begins
+  bool checksums = false;      ///< whether those of rows (row_checksums.hpp) are stored beside it
 };
 
 /// NAME.part
@@ -42,25 +43,36 @@ std::string unfinished_name(const std::string& name);
 /// (N, Cout, Hout, Wout)
 std::vector<std::int64_t> output_extents(const Shape& shape);
 
+/// Contiguous, its space allocated at once and never filled.
+PropertyList contiguous_layout();
+
 /// Creates the dataset `output` with all attributes that it will have.
 Dataset create_output(const File& file, const Datatype& type,
                       const std::vector<std::int64_t>& extents, const PropertyList& creation);
 
-/// Creates a file with the dataset `output`, contiguous, its space allocated at once and never
-/// filled, and with all attributes that it will have: what the file says of itself is on disk then,
-/// and nothing of it but the values of attributes is ever written again. Called by one rank.
-/// \return the byte at which the dataset begins
+/// Creates a file with the dataset `output` and that of its checksums if there are to be some, both
+/// of contiguous_layout(), and with all attributes that it will have: what the file says of itself
+/// is on disk then, and nothing of it but the values of attributes is ever written again. Called by
+/// one rank. \return the byte at which the dataset begins
 std::int64_t create_unfinished(const std::string& path, const Shape& shape, const Storage& storage,
                                const Hints& hints);
 
 /// Checks that a file is what create_unfinished() makes. Called by one rank.
 /// \return the byte at which the dataset begins
 /// \throws InvalidFile
-std::int64_t check_unfinished(const std::string& path, const Shape& shape, ElementType type);
+std::int64_t check_unfinished(const std::string& path, const Shape& shape, const Storage& storage);
 
 /// Writes the values of the attributes, at last `complete` = 1, when all rows have been written and
 /// no rank has the file open. Called by one rank.
 void complete_unfinished(const std::string& path, const Provenance& provenance);
+
+/// Whether complete_unfinished() was the last to write to an output.
+bool is_complete(const Dataset& output);
+
+/// Checks that checksums of an output of these extents (N, C, H, W) are what they ought to be.
+/// \throws InvalidFile
+void require_checksums(const File& file, const Dataset& checksums,
+                       const std::vector<std::int64_t>& extents);
 
 /// The attribute `fingerprint` of an output that is complete; nothing where there is no such file.
 std::string fingerprint_of_complete(const std::string& path);
@@ -69,17 +81,21 @@ std::string fingerprint_of_complete(const std::string& path);
 /// itself.
 class OutputFile {
  public:
-  OutputFile(const std::string& path, ElementType type, hid_t access);
+  OutputFile(const std::string& path, const Storage& storage, hid_t access);
 
-  /// Writes a region, from contiguous memory. It has gone to the operating system on return.
+  /// Writes a region, with its checksums if there are to be some, from contiguous memory. It has
+  /// gone to the operating system on return.
   void write(const Region& region, const float* values);
   /// Byte of the file at which the dataset begins.
   std::int64_t address() const { return dataset_.address(); }
   void close();
 
  private:
+  void convert(const float* values, std::int64_t count);
+
   File file_;
   Dataset dataset_;
+  std::optional<Dataset> checksums_;
   ElementType type_;
   Datatype stored_type_;
   std::vector<std::uint16_t> converted_;

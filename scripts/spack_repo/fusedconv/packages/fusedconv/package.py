@@ -63,6 +63,7 @@ class Fusedconv(CMakePackage, CudaPackage, ROCmPackage):
         depends_on("hdf5+mpi")
         depends_on("cli11")
         depends_on("nlohmann-json")
+        depends_on("zlib-api")
     depends_on("googletest", when="+tests")
 
     test_requires_compiler = True
