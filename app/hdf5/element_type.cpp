@@ -2,7 +2,6 @@
 #include "element_type.hpp"
 
 #include <fusedconv/error.hpp>
-#include <fusedconv/float16.hpp>
 
 namespace fusedconv::app::hdf5 {
 
@@ -50,25 +49,6 @@ Datatype stored_type(ElementType type) {
       return float_of_16_bits("bfloat16", 7, 127);
     default:
       return Datatype(check(H5Tcopy(H5T_IEEE_F32LE), "float32", "make the type"), "float32");
-  }
-}
-
-void to_float16(const float* values, std::int64_t count, std::uint16_t* bits) {
-  for (std::int64_t i = 0; i < count; ++i) bits[i] = fusedconv::to_float16(values[i]).bits;
-}
-
-void to_bfloat16(const float* values, std::int64_t count, std::uint16_t* bits) {
-  for (std::int64_t i = 0; i < count; ++i) bits[i] = fusedconv::to_bfloat16(values[i]).bits;
-}
-
-float rounded(float value, ElementType type) {
-  switch (type) {
-    case ElementType::float16:
-      return to_float32(fusedconv::to_float16(value));
-    case ElementType::bfloat16:
-      return to_float32(fusedconv::to_bfloat16(value));
-    default:
-      return value;
   }
 }
 
