@@ -119,7 +119,10 @@ std::int64_t ResumableOutput::create() const {
 
 void ResumableOutput::write(const hdf5::Region& region, const float* values) {
   if (mapped_) {
-    if (mapped_->write(region, values)) return;
+    if (mapped_->write(region, values)) {
+      file_->write_checksums_alone(region, values);
+      return;
+    }
     // HDF5 writes, or says why it cannot.
     mapped_.reset();
   }

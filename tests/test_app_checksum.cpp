@@ -100,7 +100,8 @@ TEST_F(AppChecksum, IsThatOfZlibWhateverTheRanksAndPieces) {
 
 TEST_F(AppChecksum, IsOfWhatIsStored) {
   for (const std::string arguments :
-       {"--output-type float16", "--output-type bfloat16", "--compress gzip 4",
+       {"--output-type float16", "--output-type bfloat16", "--hdf5-transfer mapped",
+        "--hdf5-transfer mapped --output-type bfloat16", "--compress gzip 4",
         "--compress gzip 1 --output-type float16"}) {
     for (const AppLaunch& launch : {AppLaunch{}, AppLaunch{.ranks = 2}}) {
       SCOPED_TRACE(arguments + to_string(launch));

@@ -86,11 +86,14 @@ class OutputFile {
   /// Writes a region, with its checksums if there are to be some, from contiguous memory. It has
   /// gone to the operating system on return.
   void write(const Region& region, const float* values);
+  /// Of a region that was written without HDF5: its checksums, if there are to be some.
+  void write_checksums_alone(const Region& region, const float* values);
   /// Byte of the file at which the dataset begins.
   std::int64_t address() const { return dataset_.address(); }
   void close();
 
  private:
+  void store(const Region& region, const float* values, bool with_data);
   void convert(const float* values, std::int64_t count);
 
   File file_;

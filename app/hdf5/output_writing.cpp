@@ -23,7 +23,13 @@ OutputFile::OutputFile(const std::string& path, const Storage& storage, hid_t ac
   naming_file(path, [&] { checksums_ = Dataset::open(file_, checksums_name); });
 }
 
-void OutputFile::write(const Region& region, const float* values) {
+void OutputFile::write(const Region& region, const float* values) { store(region, values, true); }
+
+void OutputFile::write_checksums_alone(const Region& region, const float* values) {
+  if (checksums_) store(region, values, false);
+}
+
+void OutputFile::store(const Region& region, const float* values, bool with_data) {
   naming_file(file_.name(), [&] {
     const std::vector<std::int64_t> extents = dataset_.extents();
     RowChecksums checksums(extents[3] * element_bytes(type_));
@@ -32,12 +38,12 @@ void OutputFile::write(const Region& region, const float* values) {
     };
     if (type_ == ElementType::float32) {
       add(values, region.images * extents[1] * region.rows * extents[3]);
-      write_region(dataset_, region, values);
+      if (with_data) write_region(dataset_, region, values);
     } else {
       for (const Block& block : blocks_of(extents, region, conversion_elements)) {
         convert(values + block.offset, block.size);
         add(converted_.data(), block.size);
-        write_block(dataset_, block, stored_type_.id(), converted_.data());
+        if (with_data) write_block(dataset_, block, stored_type_.id(), converted_.data());
       }
     }
     if (checksums_) write_checksums(*checksums_, extents, region, checksums.rows());
