@@ -186,7 +186,7 @@ Argument argument_of(const Reference& reference, const Arithmetic& arithmetic,
         static_cast<double>((shape.in_channels_per_group() + 7) / 8 * shape.kernel_area() + 1);
     const bool is_split = arithmetic.precision == Precision::fp32;
     const double operands = is_split ? 12 * u : 0x1p-10 + 0x1p-22;
-    const double cut_off = 36 * u * (is_split ? std::min(3 * steps, 16.0) : steps);
+    const double cut_off = 36 * u * (is_split ? std::min(3 * steps, 18.0) : steps);
     const std::int64_t group = o / shape.out_channels_per_group();
     error_of_z += (operands + cut_off + u * steps) * magnitude +
                   0x1p-36 * reference.largest_input[n * shape.groups + group] * sum.weights +
