@@ -39,7 +39,9 @@ std::vector<std::string> AppResult::messages() const {
 
 AppResult run_app(const std::string& arguments, const AppLaunch& launch) {
   const TemporaryDirectory directory;
-  std::string command = "( " + launch.before + " OMP_NUM_THREADS=" + std::to_string(launch.threads);
+  // Open MPI's directory of a session is its own too: programs that end remove one they share.
+  std::string command = "( " + launch.before + " TMPDIR=" + directory.path().string() +
+                        " OMP_NUM_THREADS=" + std::to_string(launch.threads);
   if (!launch.fault.empty()) {
     command += " LD_PRELOAD=" FUSEDCONV_TEST_FAULTS " KOKKOS_TOOLS_LIBS=" FUSEDCONV_TEST_FAULTS
                " FUSEDCONV_TEST_FAULT=" +
