@@ -99,6 +99,7 @@ CALL_1(herr_t, -1, H5Pclose, hid_t)
 CALL_1(hid_t, -1, H5Pcreate, hid_t)
 CALL_3(int, -1, H5Pget_chunk, hid_t, int, hsize_t*)
 CALL_3(ssize_t, -1, H5Pget_efile_prefix, hid_t, char*, size_t)
+CALL_6(herr_t, -1, H5Pget_external, hid_t, unsigned, size_t, char*, off_t*, hsize_t*)
 CALL_1(int, -1, H5Pget_external_count, hid_t)
 CALL_8(H5Z_filter_t, H5Z_FILTER_ERROR, H5Pget_filter2, hid_t, unsigned, unsigned*, size_t*,
        unsigned*, size_t, char*, unsigned*)
