@@ -221,10 +221,10 @@ std::variant<CommandLine, EarlyExit> parse_command_line(int argc, const char* co
       ->transform(CLI::AsSizeValue(false))
       ->check(CLI::PositiveNumber);
   std::string transfer = to_string(line.transfer);
-  app.add_option("--hdf5-transfer", transfer,
-                 "How outputs are written: independent, by each rank through HDF5; mapped, by "
-                 "threads that copy to pages of the file, which is not for several nodes; auto is "
-                 "mapped on a tmpfs where a rank has 4 processors, else independent [auto]")
+  app.add_option(
+         "--hdf5-transfer", transfer,
+         "How outputs are written: independent, by each rank through HDF5; mapped, by "
+         "threads that copy to pages of the file, which is not for several nodes [independent]")
       ->type_name("HOW")
       ->check(CLI::IsMember(transfer_names()));
   std::vector<std::string> hints;

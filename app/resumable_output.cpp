@@ -97,9 +97,7 @@ void ResumableOutput::open(const FoundOutput& found) {
   file_.emplace(unfinished_name_, storage_, hdf5::access_by(communicator_, hints_).id());
   record_.emplace(record_name_, unfinished_name_, end, communicator_.rank(), communicator_.size());
   const std::vector<std::int64_t> extents = hdf5::output_extents(shape_);
-  const std::int64_t image_bytes =
-      extents[1] * extents[2] * extents[3] * hdf5::element_bytes(storage_.type);
-  if (transfer_to(writing_, unfinished_name_, image_bytes) == Transfer::mapped) {
+  if (possible_transfer(writing_.transfer) == Transfer::mapped) {
     mapped_.emplace(unfinished_name_, file_->address(), extents, storage_.type, writing_.threads);
   }
 }

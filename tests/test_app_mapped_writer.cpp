@@ -124,24 +124,5 @@ TEST(Transfer, HasNames) {
   }
 }
 
-TEST(Transfer, IsWhatTheUserWants) {
-  for (const app::Transfer wanted : {app::Transfer::independent, app::Transfer::mapped}) {
-    EXPECT_EQ(app::transfer_to({wanted, 1}, ".", 1), wanted);
-    EXPECT_EQ(app::transfer_to({wanted, 64}, "/dev/shm", std::int64_t{1} << 40), wanted);
-  }
-}
-
-TEST(Transfer, IsMappedWhereThatPays) {
-  const auto chosen = [](int threads, const char* path, std::int64_t image_bytes) {
-    return app::transfer_to({app::Transfer::automatic, threads}, path, image_bytes);
-  };
-  constexpr std::int64_t large = std::int64_t{1} << 30;
-  // Linux has a tmpfs there.
-  EXPECT_EQ(chosen(8, "/dev/shm", large), app::Transfer::mapped);
-  EXPECT_EQ(chosen(1, "/dev/shm", large), app::Transfer::independent);
-  EXPECT_EQ(chosen(8, "/dev/shm", 1000), app::Transfer::independent);
-  EXPECT_EQ(chosen(8, "/proc", large), app::Transfer::independent);
-}
-
 }  // namespace
 }  // namespace fusedconv::test
