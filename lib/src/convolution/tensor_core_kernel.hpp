@@ -39,6 +39,7 @@ class TensorCoreBlock : public TensorCoreStatistics<C> {
  private:
   using Tile = TensorCoreTile;
   using Sums = typename Base::Sums;
+  using Base::activation;
   using Base::await_statistics;
   using Base::convolve;
   using Base::convolve_in_float;
@@ -150,14 +151,6 @@ class TensorCoreBlock : public TensorCoreStatistics<C> {
     Sums sum;
     block.convolve_in_float(tile_of(turn), sum);
     block.finish(turn, is_last, 0.0f, sum);
-  }
-
-  /// 1 / (1 + 2^exponent).
-  __device__ static float activation(float exponent) {
-    float power, result;
-    asm("ex2.approx.ftz.f32 %0, %1;" : "=f"(power) : "f"(exponent));
-    asm("rcp.approx.ftz.f32 %0, %1;" : "=f"(result) : "f"(1.0f + power));
-    return result;
   }
 
   /// All bits where a thread's pixel is an output, else none. Returns their number.

@@ -206,19 +206,6 @@ class TensorCoreProduct : public TensorCoreInput<C> {
     }
   }
 
-  /// Has the sums where wgmma adds to them, as floats: moved while it does, they would have to
-  /// wait.
-  __device__ static void keep_in_registers(Sums& sum) {
-#pragma unroll
-    for (auto& m : sum) {
-#pragma unroll
-      for (auto& n : m) {
-#pragma unroll
-        for (float& value : n) asm volatile("" : "+f"(value));
-      }
-    }
-  }
-
   __device__ static void add(Sums& sum, const Sums& part) {
 #pragma unroll
     for (int m = 0; m < C::m_tiles; ++m) {
@@ -326,7 +313,7 @@ class TensorCoreProduct : public TensorCoreInput<C> {
           multiply_pair<false>(to, weights, shift + offsets[2 * pair]);
         };
         if constexpr (C::by_warpgroup) {
-          keep_in_registers(sum);
+          Wgmma::keep_in_registers(sum);
 #pragma unroll 1
           for (int first = 0; first < t.pairs; first += ahead) {
             Weights weights[ahead];
@@ -340,7 +327,7 @@ class TensorCoreProduct : public TensorCoreInput<C> {
             Wgmma::await();
             if constexpr (C::in_parts) add(sum, part);
           }
-          keep_in_registers(sum);
+          Wgmma::keep_in_registers(sum);
         } else if constexpr (C::in_parts) {
 #pragma unroll 1
           for (int first = 0; first < t.pairs; first += C::pairs_per_part) {

@@ -55,6 +55,14 @@ class TensorCoreThread {
     tile.columns = min(t.output_width - tile.column, t.tile_width);
   }
 
+  /// 1 / (1 + 2^exponent).
+  __device__ static float activation(float exponent) {
+    float power, result;
+    asm("ex2.approx.ftz.f32 %0, %1;" : "=f"(power) : "f"(exponent));
+    asm("rcp.approx.ftz.f32 %0, %1;" : "=f"(result) : "f"(1.0f + power));
+    return result;
+  }
+
   /// First input column of a tile's patch.
   __device__ int first_column(const Tile& tile) const {
     const int left = tile.column * t.stride_width - t.padding_width;

@@ -63,6 +63,7 @@ class TensorCoreUnrolledBlock : public TensorCoreStatistics<C> {
 
  private:
   using Tile = TensorCoreTile;
+  using Base::activation;
   using Base::address_of;
   using Base::await_load;
   using Base::await_statistics;
@@ -134,7 +135,7 @@ class TensorCoreUnrolledBlock : public TensorCoreStatistics<C> {
     Sums sum;
     multiply(turn, weights, sum);
     Wgmma::await();
-    keep_in_registers(sum);
+    Wgmma::keep_in_registers(sum);
     find_places();
     const Tile& tile = tile_of(turn);
     activate(turn, unscale, sum);
@@ -178,7 +179,7 @@ class TensorCoreUnrolledBlock : public TensorCoreStatistics<C> {
       Wgmma::await();
       uint4 high[pairs];
       load_weights(turn, 0, high);
-      keep_in_registers(sum);
+      Wgmma::keep_in_registers(sum);
       multiply<1, true>(high, sum);
     } else {
       multiply<0, false>(weights, sum);
@@ -210,25 +211,6 @@ class TensorCoreUnrolledBlock : public TensorCoreStatistics<C> {
       }
     }
     Wgmma::commit();
-  }
-
-  __device__ static void keep_in_registers(Sums& sum) {
-#pragma unroll
-    for (auto& product : sum) {
-#pragma unroll
-      for (auto& block : product) {
-#pragma unroll
-        for (float& value : block) asm volatile("" : "+f"(value));
-      }
-    }
-  }
-
-  /// 1 / (1 + 2^exponent).
-  __device__ static float activation(float exponent) {
-    float power, result;
-    asm("ex2.approx.ftz.f32 %0, %1;" : "=f"(power) : "f"(exponent));
-    asm("rcp.approx.ftz.f32 %0, %1;" : "=f"(result) : "f"(1.0f + power));
-    return result;
   }
 
   /// Activates the sums of a tile in place.

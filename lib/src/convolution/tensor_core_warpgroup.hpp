@@ -67,6 +67,20 @@ struct Wgmma {
 #endif
   }
 
+  /// Has sums where products are added to them, as floats: moved while that is done, they would
+  /// have to wait.
+  template <int Rows, int Columns, int Values>
+  __device__ static void keep_in_registers(float (&sum)[Rows][Columns][Values]) {
+#pragma unroll
+    for (auto& row : sum) {
+#pragma unroll
+      for (auto& column : row) {
+#pragma unroll
+        for (float& value : column) asm volatile("" : "+f"(value));
+      }
+    }
+  }
+
   /// Until all products are done.
   __device__ static void await() {
 #ifdef __CUDA_ARCH_FEAT_SM90_ALL
