@@ -35,7 +35,8 @@ struct TwoStageOrder {
       : units(unit_count),
         first_items(first),
         second_items(second),
-        lag(threads == 1 ? 0 : std::min(unit_count, (2 * threads + first - 1) / first)) {}
+        lag(threads == 1 ? 0
+                         : std::min(unit_count, (std::int64_t{2} * threads + first - 1) / first)) {}
 
   std::int64_t size() const { return units * (first_items + second_items); }
 

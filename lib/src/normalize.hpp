@@ -32,8 +32,8 @@ struct MergeMoments {
   ConstPartialMomentsView<ExecutionSpace> partial;
   StatisticsView<ExecutionSpace> statistics;
   TileGrid tiles;
-  std::int64_t channels_per_group;
-  double eps;
+  std::int64_t channels_per_group = 0;
+  double eps = 0;
 
   KOKKOS_FUNCTION void operator()(const Team& team, const std::int64_t item) const {
     const std::int64_t groups = statistics.extent(1);
@@ -168,7 +168,7 @@ struct GroupNorm {
   StatisticsView<ExecutionSpace> statistics;
   typename Normalize<ExecutionSpace>::Vector weight;
   typename Normalize<ExecutionSpace>::Vector bias;
-  double eps;
+  double eps = 0;
 
   std::int64_t channels() const { return partial.extent(1); }
   std::int64_t groups() const { return statistics.extent(1); }

@@ -71,6 +71,8 @@ class RowActivation {
   }
 
  private:
+  // There is nothing to move, nor to destroy.
+  // NOLINTNEXTLINE(cppcoreguidelines-special-member-functions)
   struct Sums {
     FloatVector deviations;
     FloatVector squares;

@@ -14,6 +14,9 @@
 
 namespace fusedconv::detail {
 
+// Offsets into scratch memory, of 48 KiB, are of 32 bits, of which a GPU computes twice as many.
+// NOLINTBEGIN(bugprone-implicit-widening-of-multiplication-result)
+
 /// First pass on a device: one tile's convolution, activation and moments.
 /// \tparam KernelSize height and width of the kernel where the plan says unrolled, else 0
 template <class ExecutionSpace, DirectDevicePlan::Source From, int KernelSize>
@@ -527,6 +530,8 @@ DirectDevice<ExecutionSpace, From, KernelSize>::DirectDevice(
   chunks = (group_out_channels + weight_block - 1) / weight_block;
   item_count = pass.images * groups * tiles_down * tiles_across * chunks;
 }
+
+// NOLINTEND(bugprone-implicit-widening-of-multiplication-result)
 
 }  // namespace fusedconv::detail
 

@@ -40,7 +40,7 @@ struct DirectDevicePlan {
   explicit DirectDevicePlan(const Shape& shape);
 
   /// Output channels whose weights are packed together: those of a team.
-  std::int64_t weight_block() const { return channel_lanes() * channel_block; }
+  std::int64_t weight_block() const { return std::int64_t{channel_lanes()} * channel_block; }
   KOKKOS_FUNCTION int channel_lanes() const { return 1 << channel_lanes_log2; }
   KOKKOS_FUNCTION int column_lanes() const { return 1 << column_lanes_log2; }
   KOKKOS_FUNCTION int pixel_lanes() const { return team_size >> channel_lanes_log2; }
@@ -73,10 +73,12 @@ inline DirectDevicePlan::DirectDevicePlan(const Shape& shape) : geometry(shape) 
     ++channel_lanes_log2;
   }
   column_lanes_log2 = min_column_lanes_log2;
-  while (column_lanes() < max_column_lanes && column_lanes() * columns < g.output_width) {
+  while (column_lanes() < max_column_lanes &&
+         std::int64_t{column_lanes()} * columns < g.output_width) {
     ++column_lanes_log2;
   }
-  tiles = {g.output_height, g.output_width, row_lanes() * rows, column_lanes() * columns};
+  tiles = {g.output_height, g.output_width, std::int64_t{row_lanes()} * rows,
+           std::int64_t{column_lanes()} * columns};
   patch_height =
       (tiles.tile_height - 1) * g.stride_height + (g.kernel_height - 1) * g.dilation_height + 1;
   patch_width =

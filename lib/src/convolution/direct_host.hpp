@@ -32,8 +32,8 @@ class DirectHost {
       : plan_(std::move(plan)),
         direct_weights_(direct_weights),
         transformed_weights_(transformed_weights),
-        epilogue_(epilogue),
-        pass_(pass) {}
+        epilogue_(std::move(epilogue)),
+        pass_(std::move(pass)) {}
 
   /// Output channels first_channel to last_channel - 1 of one tile of an image's block. The first
   /// is at the beginning of a block of weights, and the last is too or ends its channel group.

@@ -96,9 +96,9 @@ inline std::int64_t row_alignment(const Geometry& g, const TileGrid& tiles) {
 /// What the first pass of a run reads and writes: every algorithm is handed one of these.
 template <class ExecutionSpace>
 struct FirstPass {
-  const float* x;
-  float* y;  ///< receives activation((conv2d(x) + bias) * scale)
-  std::int64_t images;
+  const float* x = nullptr;
+  float* y = nullptr;  ///< receives activation((conv2d(x) + bias) * scale)
+  std::int64_t images = 0;
   RowBlock block;  ///< of the images, that x and y hold
   /// Receives the moments of what is put in y, those of the block's tiles from first_tile on.
   PartialMomentsView<ExecutionSpace> partial;

@@ -71,7 +71,8 @@ struct FusedHostThread {
   std::int64_t lane_count(const FirstPass<ExecutionSpace>& pass, int threads) const {
     constexpr std::int64_t mebibyte = 1024 * 1024;
     // Of the third level. A small processor has no less, cores of large ones have this much each.
-    const std::int64_t cache_bytes = std::max<std::int64_t>(24, 2 * threads) * mebibyte;
+    const std::int64_t cache_bytes =
+        std::max<std::int64_t>(24, std::int64_t{2} * threads) * mebibyte;
     const std::int64_t units = pass.images * sets();
     const std::int64_t unit_bytes = plan->channels_per_set * pass.block.geometry.output_height *
                                     pass.block.geometry.output_width *

@@ -160,7 +160,7 @@ inline HostPatch::HostPatch(const Geometry& g, Rows rows, std::int64_t tile_rows
     strip.vectors = static_cast<int>(left == 4 ? 2 : std::min<std::int64_t>(left, max_vectors));
     strip.first_column = column;
     strip.offset = floats_;
-    strip.phase_pitch = strip.vectors * vector_length + largest_shift;
+    strip.phase_pitch = std::int64_t{strip.vectors} * vector_length + largest_shift;
     strip.channel_pitch = phases * strip.phase_pitch;
     // What is copied beyond the last channel must not reach the next row.
     strip.row_pitch = g.group_in_channels * strip.channel_pitch + vector_length;
@@ -169,7 +169,7 @@ inline HostPatch::HostPatch(const Geometry& g, Rows rows, std::int64_t tile_rows
     }
     strips_.push_back(strip);
     floats_ += patch_rows * strip.row_pitch;
-    column += strip.vectors * vector_length;
+    column += std::int64_t{strip.vectors} * vector_length;
   }
 }
 

@@ -73,9 +73,9 @@ class HostWeights {
     Given weight;
     Packed packed;
     Geometry g;
-    HostPatch::Rows rows;
-    std::int64_t channel_block;
-    std::int64_t block_pitch;
+    HostPatch::Rows rows = HostPatch::Rows::plain;
+    std::int64_t channel_block = 0;
+    std::int64_t block_pitch = 0;
 
     void operator()(const std::int64_t index) const {
       const std::int64_t number = index / block_pitch;
