@@ -105,7 +105,7 @@ void write_bench_report(const std::string& path, const BenchReport& report) {
     document["relative_l2_error"] = *report.timing.relative_l2_error;
   }
   std::ofstream file(path);
-  file << document.dump(2) << std::endl;
+  file << document.dump(2) << '\n' << std::flush;
   if (!file) throw std::runtime_error(path + ": could not write the JSON report");
 }
 

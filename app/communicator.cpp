@@ -108,6 +108,7 @@ std::vector<std::string> Communicator::gather(const std::string& text) const {
   MPI_Gatherv(text.data(), length, MPI_CHAR, all.data(), lengths.data(), offsets.data(), MPI_CHAR,
               0, get());
   std::vector<std::string> texts;
+  texts.reserve(lengths.size());
   for (std::size_t rank = 0; rank < lengths.size(); ++rank) {
     texts.push_back(all.substr(static_cast<std::size_t>(offsets[rank]),
                                static_cast<std::size_t>(lengths[rank])));

@@ -4,6 +4,8 @@
 
 namespace fusedconv::app {
 
+// Unscoped, for main returns them as they are.
+// NOLINTNEXTLINE(cppcoreguidelines-use-enum-class)
 enum ExitCode : int {
   done = 0,
   failed_while_running = 1,

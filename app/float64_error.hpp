@@ -115,10 +115,10 @@ struct Float64Group {
   std::int64_t output_area;
   double eps;
   Activation activation;
-  std::int64_t kernel_size[2];
-  std::int64_t stride[2];
-  std::int64_t padding[2];
-  std::int64_t dilation[2];
+  std::int64_t kernel_size[2] = {};
+  std::int64_t stride[2] = {};
+  std::int64_t padding[2] = {};
+  std::int64_t dilation[2] = {};
   std::int64_t first_channel = 0;
   double mean = 0;
   double variance = 0;

@@ -10,6 +10,8 @@ namespace fusedconv::app {
 
 namespace {
 
+// All that a signal handler may write.
+// NOLINTNEXTLINE(cppcoreguidelines-avoid-non-const-global-variables)
 volatile std::sig_atomic_t received = 0;
 
 extern "C" void keep_in_mind(int signal) { received = signal; }

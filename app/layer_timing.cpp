@@ -31,8 +31,8 @@ template <class DataType, class Space, class... Extents>
 auto make_view(const Space& exec, const std::string& label, const RandomTensor& tensor,
                Extents... extents) {
   using View = Kokkos::View<DataType, Kokkos::LayoutRight, typename Space::memory_space>;
-  const View view(Kokkos::view_alloc(exec, Kokkos::WithoutInitializing, "fusedconv::app::" + label),
-                  extents...);
+  View view(Kokkos::view_alloc(exec, Kokkos::WithoutInitializing, "fusedconv::app::" + label),
+            extents...);
   Kokkos::parallel_for(
       "fusedconv::app::fill",
       Kokkos::RangePolicy<Space, Kokkos::IndexType<std::int64_t>>(exec, 0, view.size()),
@@ -73,6 +73,7 @@ LayerTiming time_layer_on(const Space& exec, const Shape& shape, const Options& 
   constexpr int warm_up_runs = 2;
   for (int warm_up = 0; warm_up < warm_up_runs; ++warm_up) run();
   std::vector<double> seconds;
+  seconds.reserve(static_cast<std::size_t>(repetitions));
   for (std::int64_t repetition = 0; repetition < repetitions; ++repetition) {
     seconds.push_back(run());
   }

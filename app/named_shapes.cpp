@@ -48,6 +48,7 @@ const std::array<std::pair<const char*, Shape>, 4> shapes{{
 
 std::vector<std::string> shape_names() {
   std::vector<std::string> names;
+  names.reserve(shapes.size());
   for (const auto& [name, shape] : shapes) names.emplace_back(name);
   return names;
 }

@@ -90,7 +90,7 @@ void Progress::update(const Amount& done) {
   if (display_.is_terminal) {
     *display_.stream << clear_line << bar(done, words) << words << std::flush;
   } else {
-    *display_.stream << "fusedconv_app: " << words << std::endl;
+    *display_.stream << "fusedconv_app: " << words << '\n' << std::flush;
   }
 }
 

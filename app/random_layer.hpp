@@ -58,9 +58,9 @@ class RandomTensor {
     return z ^ (z >> 31);
   }
 
-  Distribution distribution_;
-  float magnitude_;
-  std::uint64_t key_;
+  Distribution distribution_ = Distribution::constant;
+  float magnitude_ = 0;
+  std::uint64_t key_ = 0;
 };
 
 /// A layer and its input as a PyTorch module starts: input uniform in [0, 1), conv.weight and

@@ -22,6 +22,7 @@ class RankProgress {
   RankProgress(const Communicator& communicator, const Amount& total, ProgressDisplay display);
   RankProgress(const RankProgress&) = delete;
   RankProgress& operator=(const RankProgress&) = delete;
+  ~RankProgress() = default;
 
   /// What this rank has done since the last call.
   void add(const Amount& done);

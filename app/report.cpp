@@ -76,7 +76,7 @@ std::string range_text(const std::string& thing, std::int64_t first, std::int64_
 }
 
 std::string share_text(const JobReport& report, const RankReport& rank) {
-  const std::string images = range_text("image", rank.images.first, rank.images.count);
+  std::string images = range_text("image", rank.images.first, rank.images.count);
   if (!report.cut.by_rows) return images;
   return range_text("row", rank.rows.first, rank.rows.count) + " of " + images;
 }
@@ -235,7 +235,7 @@ void print_plan(std::ostream& out, const JobReport& report) {
         << bytes_text(report.free_memory.device) << " free\n";
   }
   print_outputs(out, report);
-  out << "dry run: nothing was computed or written" << std::endl;
+  out << "dry run: nothing was computed or written\n" << std::flush;
 }
 
 void print_report(std::ostream& out, const JobReport& report) {
@@ -291,7 +291,7 @@ void write_report(const std::string& path, const std::vector<JobReport>& reports
     for (const JobReport& report : reports) document["jobs"].push_back(json_of(report));
   }
   std::ofstream file(path);
-  file << document.dump(2, ' ', false, json::error_handler_t::replace) << std::endl;
+  file << document.dump(2, ' ', false, json::error_handler_t::replace) << '\n' << std::flush;
   if (!file) throw std::runtime_error(path + ": could not write the report");
 }
 

@@ -18,6 +18,7 @@ class ShapeOptions {
   explicit ShapeOptions(CLI::App& app);
   ShapeOptions(const ShapeOptions&) = delete;
   ShapeOptions& operator=(const ShapeOptions&) = delete;
+  ~ShapeOptions() = default;
 
   /// The shape that the parsed options ask for.
   /// \throws InvalidArgument if it is none that can be computed

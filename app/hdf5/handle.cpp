@@ -149,6 +149,7 @@ std::vector<std::int64_t> Dataspace::extents() const {
   check(H5Sget_simple_extent_dims(id(), sizes.data(), nullptr), name(), "ask for the extents");
   constexpr hsize_t most = std::numeric_limits<std::int64_t>::max();
   std::vector<std::int64_t> extents;
+  extents.reserve(sizes.size());
   for (const hsize_t size : sizes)
     extents.push_back(static_cast<std::int64_t>(std::min(size, most)));
   return extents;

@@ -32,11 +32,12 @@ std::vector<Block> blocks_of_box(const std::vector<std::int64_t>& start,
   if (product(count.begin(), count.end()) == 0) return {};
   // The outermost axis of which at least one step fits a block is cut in steps; axes before it are
   // walked one index at a time, axes after it are taken whole.
+  const auto within = [&](std::size_t axis) {
+    return product(count.begin() + static_cast<std::ptrdiff_t>(axis) + 1, count.end());
+  };
   std::size_t axis = 0;
-  while (axis + 1 < count.size() && product(count.begin() + axis + 1, count.end()) > max_elements) {
-    ++axis;
-  }
-  const std::int64_t row = product(count.begin() + axis + 1, count.end());
+  while (axis + 1 < count.size() && within(axis) > max_elements) ++axis;
+  const std::int64_t row = within(axis);
   const std::int64_t step = std::max<std::int64_t>(1, max_elements / row);
   const auto end = [&](std::size_t of) { return start[of] + count[of]; };
 
@@ -45,7 +46,7 @@ std::vector<Block> blocks_of_box(const std::vector<std::int64_t>& start,
   std::vector<std::int64_t> position = start;
   while (position[0] < end(0)) {
     Block block{position, count, offset, 0};
-    std::fill(block.count.begin(), block.count.begin() + axis, 1);
+    std::fill_n(block.count.begin(), axis, 1);
     block.count[axis] = std::min(step, end(axis) - position[axis]);
     block.size = block.count[axis] * row;
     offset += block.size;

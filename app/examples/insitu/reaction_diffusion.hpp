@@ -79,7 +79,7 @@ struct InitialState {
   KOKKOS_FUNCTION void operator()(int stored, int column) const {
     const auto width = static_cast<std::int64_t>(field.extent(2));
     const std::int64_t down = 2 * (stored + first_stored) - height;
-    const std::int64_t across = 2 * column - width;
+    const std::int64_t across = std::int64_t{2} * column - width;
     const bool is_seed = down > -24 && down < 24 && across > -24 && across < 24;
     field(0, stored, column) = is_seed ? 0.5f : 1.0f;
     field(1, stored, column) = is_seed ? 0.25f : 0.0f;
