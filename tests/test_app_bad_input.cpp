@@ -530,7 +530,6 @@ TEST_P(AppRefuses, InOneSentence) {
   const BadInput& bad = GetParam();
   const TemporaryDirectory directory;
   const std::string input = directory.file("input.h5");
-  const std::string output = directory.file("output.h5");
   write_input(input, small_problem());
   bad.spoil(input);
   std::string arguments = bad.arguments;

@@ -59,7 +59,6 @@ class Recording {
     using namespace Kokkos::Tools::Experimental;
     events.clear();
     region_depth = 0;
-    previous_ = get_callbacks();
     set_begin_parallel_for_callback(begin_kernel);
     set_begin_parallel_reduce_callback(begin_kernel);
     set_begin_parallel_scan_callback(begin_kernel);
@@ -75,7 +74,7 @@ class Recording {
   Recording& operator=(const Recording&) = delete;
 
  private:
-  Kokkos::Tools::Experimental::EventSet previous_;
+  Kokkos::Tools::Experimental::EventSet previous_ = Kokkos::Tools::Experimental::get_callbacks();
 };
 
 std::vector<std::string> names_of(Kind kind) {

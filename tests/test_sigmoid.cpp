@@ -68,7 +68,8 @@ TEST(Sigmoid, HasItsLimitsAndKeepsNan) {
 TEST(Sigmoid, VectorsHaveTheBitsOfNumbers) {
   for (float a = -110; a < 110; a += 0.37F) {
     FloatVector arguments;
-    for (int lane = 0; lane < vector_length; ++lane) arguments[lane] = a * (lane % 3 == 0 ? 1 : 2);
+    for (int lane = 0; lane < vector_length; ++lane)
+      arguments[lane] = a * (lane % 3 == 0 ? 1.0F : 2.0F);
     const FloatVector whole = sigmoid<SigmoidRange::whole>(arguments);
     for (int lane = 0; lane < vector_length; ++lane) {
       EXPECT_EQ(whole[lane], sigmoid<SigmoidRange::whole>(float{arguments[lane]}));

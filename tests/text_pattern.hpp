@@ -15,8 +15,9 @@ inline bool begins_with(const std::string& text, const std::string& pattern) {
       const std::size_t digits = at;
       while (at < text.size() && std::isdigit(static_cast<unsigned char>(text[at])) != 0) ++at;
       if (at == digits) return false;
-    } else if (at == text.size() || text[at++] != expected) {
-      return false;
+    } else {
+      if (at == text.size() || text[at] != expected) return false;
+      ++at;
     }
   }
   return true;

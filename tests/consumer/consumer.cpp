@@ -43,8 +43,8 @@ int main(int argc, char** argv) {
     for (int column = 0; column < 6; ++column) {
       const double expected = (row + column) % 2 == 0 ? normalised : -normalised;
       if (!(std::abs(results(0, 0, row, column) - expected) < 1e-6)) {
-        std::cerr << "y(0, 0, " << row << ", " << column << "): expected " << expected
-                  << ", found " << results(0, 0, row, column) << "\n";
+        std::cerr << "y(0, 0, " << row << ", " << column << "): expected " << expected << ", found "
+                  << results(0, 0, row, column) << "\n";
         return EXIT_FAILURE;
       }
     }
