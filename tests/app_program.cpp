@@ -43,8 +43,8 @@ AppResult run_app(const std::string& arguments, const AppLaunch& launch) {
   std::string command = "( " + launch.before + " TMPDIR=" + directory.path().string() +
                         " OMP_NUM_THREADS=" + std::to_string(launch.threads);
   if (!launch.fault.empty()) {
-    command += " LD_PRELOAD=" FUSEDCONV_TEST_FAULTS " KOKKOS_TOOLS_LIBS=" FUSEDCONV_TEST_FAULTS
-               " FUSEDCONV_TEST_FAULT=" +
+    command += " LD_PRELOAD=" FUSEDCONV_TEST_FAULTS
+               ":$LD_PRELOAD KOKKOS_TOOLS_LIBS=" FUSEDCONV_TEST_FAULTS " FUSEDCONV_TEST_FAULT=" +
                launch.fault;
     if (!launch.found.empty()) command += " FUSEDCONV_TEST_FAULT_FOUND=" + launch.found;
   }
