@@ -165,6 +165,32 @@ void make_external(const std::string& path) {
   });
 }
 
+/// A dataset of which each chunk is stored as one byte, which nobody decodes.
+std::function<void(const std::string&)> compressed_to_bytes(const std::string& name,
+                                                            const Extents& extents,
+                                                            const Extents& chunk) {
+  return [=](const std::string& path) {
+    remove_object(path, name);
+    change_file(path, [&](hid_t file) {
+      const hid_t space = require(H5Screate_simple(4, extents.data(), nullptr));
+      const hid_t creation = require(H5Pcreate(H5P_DATASET_CREATE));
+      require(H5Pset_chunk(creation, 4, chunk.data()));
+      require(H5Pset_deflate(creation, 1));
+      const hid_t dataset = require(H5Dcreate2(file, name.c_str(), H5T_IEEE_F32LE, space,
+                                               H5P_DEFAULT, creation, H5P_DEFAULT));
+      for (hsize_t i = 0; i < extents[0]; i += chunk[0]) {
+        for (hsize_t j = 0; j < extents[1]; j += chunk[1]) {
+          const Extents offset{i, j, 0, 0};
+          require(H5Dwrite_chunk(dataset, H5P_DEFAULT, 0, offset.data(), 1, "x"));
+        }
+      }
+      require(H5Dclose(dataset));
+      require(H5Pclose(creation));
+      require(H5Sclose(space));
+    });
+  };
+}
+
 /// One chunk an image, and two of the three images written.
 void write_two_images_of_three(const std::string& path) {
   replace_dataset(path, "input", {{3, 4, 6, 5}, H5T_IEEE_F32LE, {1, 4, 6, 5}}, {});
@@ -309,6 +335,16 @@ std::vector<BadInput> datasets() {
          });
        },
        "input: could not look it up: "},
+      {"input_in_huge_compressed_chunks",
+       compressed_to_bytes("input", {3, 4, 1 << 14, 1 << 15}, {1, 1, 1 << 14, 1 << 15}),
+       "input: expected filtered chunks of at most 1073741824 bytes, found 2147483648 bytes"},
+      {"weight_larger_than_the_memory",
+       [](const std::string& path) {
+         zeros("input", {1, 64, 3, 3})(path);
+         compressed_to_bytes("conv.weight", {1 << 30, 64, 3, 3}, {1 << 18, 64, 3, 3})(path);
+       },
+       "conv.weight: expected at most # values, which take half of the memory, found "
+       "618475290624"},
       {"input_of_very_wide_integers", dataset("input", {3, 4, 6, 5}, wide_type),
        "input: expected integers or floating-point numbers, found integers of 300 bytes"},
       {"input_of_references", dataset("input", {3, 4, 6, 5}, reference_type),
@@ -496,6 +532,17 @@ std::vector<BadInput> attributes() {
        },
        "activation: expected one of sigmoid, relu, silu, gelu, gelu_tanh, tanh, identity, found "
        "'aaaaaaaaaa"},
+      {"groups_of_more_bits_than_bytes",
+       [](const std::string& path) {
+         std::string bytes = read_bytes(path);
+         // The attribute's type: signed little-endian, 8 bytes, from bit 0 on, of 64 bits.
+         const std::string type("\x10\x08\x00\x00\x08\x00\x00\x00\x00\x00\x40\x00", 12);
+         const std::size_t at = bytes.find(type, bytes.find("conv.groups"));
+         ASSERT_NE(at, std::string::npos);
+         bytes[at + 9] = '\x70';
+         write_text(path, bytes);
+       },
+       "conv.groups: expected an integer, found integers of more bits than bytes"},
       {"stride_of_very_wide_integers",
        [](const std::string& path) {
          replace_attribute(path, "conv.stride", wide_type(), {}, H5T_NATIVE_INT64, nullptr);
@@ -590,6 +637,8 @@ INSTANTIATE_TEST_SUITE_P(
                     BadArguments{"output_and_directory", "@/input.h5 -o @/y.h5 --output-dir @"},
                     BadArguments{"compression_without_level", "@/input.h5 --compress gzip"},
                     BadArguments{"unknown_option", "@/input.h5 --no-such-option"},
+                    BadArguments{"unknown_permission", "@/input.h5 --allow everything"},
+                    BadArguments{"computed_and_checked", "@/input.h5 --check @/input.h5"},
                     BadArguments{"unknown_backend", "@/input.h5 --backend abacus"},
                     BadArguments{"unknown_algorithm", "@/input.h5 --algorithm guess"},
                     BadArguments{"no_chunk", "@/input.h5 --chunk 0"},

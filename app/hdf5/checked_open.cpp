@@ -34,6 +34,27 @@ bool leads_to_an_object(const File& file, const std::string& name, const Permiss
   return check(exists, name, "look it up") > 0;
 }
 
+/// Whether the bits that a number declares are among its bytes: HDF5 converts it as if they were.
+bool has_its_bits(const Datatype& type) {
+  const std::size_t bits = 8 * type.size();
+  const std::size_t precision = H5Tget_precision(type.id());
+  const int offset = H5Tget_offset(type.id());
+  if (precision == 0 || precision > bits || offset < 0 ||
+      static_cast<std::size_t>(offset) > bits - precision) {
+    return false;
+  }
+  if (type.type_class() != H5T_FLOAT) return true;
+  std::size_t sign = 0;
+  std::size_t exponent = 0;
+  std::size_t exponent_bits = 0;
+  std::size_t significand = 0;
+  std::size_t significand_bits = 0;
+  check(H5Tget_fields(type.id(), &sign, &exponent, &exponent_bits, &significand, &significand_bits),
+        type.name(), "ask for its fields");
+  return sign < bits && exponent < bits && exponent_bits <= bits - exponent && significand < bits &&
+         significand_bits <= bits - significand;
+}
+
 /// One line of printable text.
 std::string printable(std::string text) {
   constexpr std::size_t longest = 1000;
@@ -142,12 +163,16 @@ std::string extents_text(const std::vector<std::int64_t>& extents) {
 }
 
 std::string type_text(const Datatype& type) {
-  const std::string wide = is_numeric(type) ? "" : " of " + std::to_string(type.size()) + " bytes";
+  const auto unlike_a_number = [&]() -> std::string {
+    if (is_numeric(type)) return "";
+    if (!has_its_bits(type)) return " of more bits than bytes";
+    return " of " + std::to_string(type.size()) + " bytes";
+  };
   switch (type.type_class()) {
     case H5T_INTEGER:
-      return "integers" + wide;
+      return "integers" + unlike_a_number();
     case H5T_FLOAT:
-      return "floating-point numbers" + wide;
+      return "floating-point numbers" + unlike_a_number();
     case H5T_STRING:
       return "strings";
     case H5T_COMPOUND:
@@ -174,7 +199,8 @@ std::string type_text(const Datatype& type) {
 bool is_numeric(const Datatype& type) {
   constexpr std::size_t widest = 16;
   const H5T_class_t type_class = type.type_class();
-  return (type_class == H5T_INTEGER || type_class == H5T_FLOAT) && type.size() <= widest;
+  return (type_class == H5T_INTEGER || type_class == H5T_FLOAT) && type.size() <= widest &&
+         has_its_bits(type);
 }
 
 }  // namespace fusedconv::app::hdf5

@@ -60,8 +60,8 @@ std::string extents_text(const std::vector<std::int64_t>& extents);
 /// "a string", "integers", ...: what a type's elements are, for messages.
 std::string type_text(const Datatype& type);
 
-/// Integers or floating-point numbers, of 16 bytes or less: HDF5 converts no wider ones of any
-/// machine.
+/// Integers or floating-point numbers, of 16 bytes or less as those of machines, and of no bits
+/// beyond these.
 bool is_numeric(const Datatype& type);
 
 }  // namespace fusedconv::app::hdf5

@@ -300,8 +300,12 @@ void write_attribute(const Handle& owner, const std::string& name, const std::st
 
 void rewrite_attribute(const Handle& owner, const std::string& name, std::int64_t value) {
   if (has_one_value(owner, name, H5T_INTEGER)) {
-    Attribute::open(owner, name).write(H5T_NATIVE_INT64, &value);
-    return;
+    Attribute attribute = Attribute::open(owner, name);
+    // HDF5 converts to whatever a file declares, be it bits beyond the integer's bytes.
+    if (H5Tequal(attribute.type().id(), H5T_STD_I64LE) > 0) {
+      attribute.write(H5T_NATIVE_INT64, &value);
+      return;
+    }
   }
   remove_attribute(owner, name);
   write_attribute(owner, name, value);
@@ -325,7 +329,9 @@ void rewrite_attribute(const Handle& owner, const std::string& name, const std::
 
 std::int64_t read_integer_attribute(const Handle& owner, const std::string& name) {
   const Attribute attribute = Attribute::open(owner, name);
-  require_class(attribute, H5T_INTEGER, "an integer");
+  if (H5Tequal(attribute.type().id(), H5T_STD_I64LE) <= 0) {
+    throw Error(name, "read the attribute", "it is not an integer of 64 bits");
+  }
   std::int64_t value = 0;
   attribute.read(H5T_NATIVE_INT64, &value);
   return value;

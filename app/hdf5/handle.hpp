@@ -217,7 +217,7 @@ void write_attribute(const Handle& owner, const std::string& name, const std::st
 void rewrite_attribute(const Handle& owner, const std::string& name, std::int64_t value);
 void rewrite_attribute(const Handle& owner, const std::string& name, const std::string& value);
 
-/// The value of an attribute of one integer.
+/// The value of an attribute of one integer of 64 bits, as write_attribute() writes it.
 /// \throws Error if it is something else
 std::int64_t read_integer_attribute(const Handle& owner, const std::string& name);
 /// The value of an attribute of one string, of fixed or of variable length, without padding.

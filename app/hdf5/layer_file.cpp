@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "layer_file.hpp"
 
+#include <unistd.h>
+
 #include <algorithm>
 #include <functional>
 #include <fusedconv/error.hpp>
@@ -123,11 +125,24 @@ std::vector<std::int64_t> require_rank_4(const File& file, const Dataset& datase
   return extents;
 }
 
+/// Half of the machine's: what decompresses from a small file may be too much to hold.
+std::int64_t most_values() {
+  const std::int64_t bytes = std::int64_t{::sysconf(_SC_PHYS_PAGES)} * ::sysconf(_SC_PAGESIZE);
+  return bytes / 2 / static_cast<std::int64_t>(sizeof(float));
+}
+
 std::vector<float> read_floats(const File& file, const Dataset& dataset) {
   require_stored(file, dataset);
   const std::vector<std::int64_t> extents = dataset.extents();
-  std::vector<float> values(static_cast<std::size_t>(
-      std::accumulate(extents.begin(), extents.end(), std::int64_t{1}, std::multiplies<>())));
+  const std::int64_t count =
+      std::accumulate(extents.begin(), extents.end(), std::int64_t{1}, std::multiplies<>());
+  if (count > most_values()) {
+    throw InvalidFile(
+        file.name(), dataset.name(),
+        "at most " + std::to_string(most_values()) + " values, which take half of the memory",
+        std::to_string(count));
+  }
+  std::vector<float> values(static_cast<std::size_t>(count));
   dataset.read(H5T_NATIVE_FLOAT, values.data());
   return values;
 }

@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <cstdint>
 #include <filesystem>
+#include <numeric>
 #include <optional>
 #include <utility>
 #include <vector>
@@ -17,6 +18,9 @@ namespace fusedconv::app::hdf5 {
 namespace {
 
 namespace fs = std::filesystem;
+
+/// HDF5 holds a chunk that has filters as a whole, of which a few bytes of file may be enough.
+constexpr std::int64_t most_filtered = std::int64_t{1} << 30;
 
 std::int64_t file_bytes(const std::string& path) {
   return static_cast<std::int64_t>(fs::file_size(path));
@@ -120,7 +124,20 @@ class StoredData {
   }
 
   void require_chunks(std::int64_t size) const {
-    const std::int64_t needed = chunks_needed();
+    const std::vector<hsize_t> chunk = chunk_extents();
+    const bool has_filters =
+        check(H5Pget_nfilters(properties_.id()), dataset_.name(), "count its filters") > 0;
+    const std::int64_t chunk_bytes = std::accumulate(
+        chunk.begin(), chunk.end(), static_cast<std::int64_t>(dataset_.type().size()),
+        [](std::int64_t bytes, hsize_t extent) {
+          return bytes * static_cast<std::int64_t>(extent);
+        });
+    if (has_filters && chunk_bytes > most_filtered) {
+      throw InvalidFile(file_.name(), dataset_.name(),
+                        "filtered chunks of at most " + std::to_string(most_filtered) + " bytes",
+                        std::to_string(chunk_bytes) + " bytes");
+    }
+    const std::int64_t needed = chunks_needed(chunk);
     // No chunk takes less than a byte. To count so many that are not there could take hours.
     if (needed > size) {
       throw lacking(std::to_string(needed) + " chunks in a file of " + std::to_string(size) +
@@ -139,11 +156,15 @@ class StoredData {
     }
   }
 
-  std::int64_t chunks_needed() const {
-    const std::vector<std::int64_t> extents = dataset_.extents();
-    std::vector<hsize_t> chunk(extents.size());
+  std::vector<hsize_t> chunk_extents() const {
+    std::vector<hsize_t> chunk(dataset_.extents().size());
     check(H5Pget_chunk(properties_.id(), static_cast<int>(chunk.size()), chunk.data()),
           dataset_.name(), "ask for the extents of a chunk");
+    return chunk;
+  }
+
+  std::int64_t chunks_needed(const std::vector<hsize_t>& chunk) const {
+    const std::vector<std::int64_t> extents = dataset_.extents();
     std::int64_t needed = 1;
     for (std::size_t axis = 0; axis < extents.size(); ++axis) {
       const auto length = static_cast<std::int64_t>(chunk[axis]);
