@@ -185,6 +185,10 @@ std::size_t Datatype::size() const {
   return bytes;
 }
 
+bool Datatype::is(hid_t other) const {
+  return check(H5Tequal(id(), other), name(), "compare its datatype") > 0;
+}
+
 Object Object::open(const File& file, const std::string& name, hid_t access) {
   return Object(H5Oopen(file.id(), name.c_str(), access), name, "open the object", H5Oclose);
 }
@@ -302,7 +306,7 @@ void rewrite_attribute(const Handle& owner, const std::string& name, std::int64_
   if (has_one_value(owner, name, H5T_INTEGER)) {
     Attribute attribute = Attribute::open(owner, name);
     // HDF5 converts to whatever a file declares, be it bits beyond the integer's bytes.
-    if (H5Tequal(attribute.type().id(), H5T_STD_I64LE) > 0) {
+    if (attribute.type().is(H5T_STD_I64LE)) {
       attribute.write(H5T_NATIVE_INT64, &value);
       return;
     }
@@ -329,7 +333,7 @@ void rewrite_attribute(const Handle& owner, const std::string& name, const std::
 
 std::int64_t read_integer_attribute(const Handle& owner, const std::string& name) {
   const Attribute attribute = Attribute::open(owner, name);
-  if (H5Tequal(attribute.type().id(), H5T_STD_I64LE) <= 0) {
+  if (!attribute.type().is(H5T_STD_I64LE)) {
     throw Error(name, "read the attribute", "it is not an integer of 64 bits");
   }
   std::int64_t value = 0;

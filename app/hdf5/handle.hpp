@@ -140,6 +140,8 @@ class Datatype : public Handle {
   H5T_class_t type_class() const;
   /// Bytes of an element.
   std::size_t size() const;
+  /// Whether it is the same as another, such as H5T_STD_I64LE.
+  bool is(hid_t other) const;
 };
 
 /// Whatever a link leads to.

@@ -110,7 +110,7 @@ std::int64_t check_unfinished(const std::string& path, const Shape& shape, const
       throw InvalidFile(path, dataset_name, "extents " + extents_text(output_extents(shape)),
                         "extents " + extents_text(extents));
     }
-    if (H5Tequal(dataset.type().id(), stored_type(storage.type).id()) <= 0) {
+    if (!dataset.type().is(stored_type(storage.type).id())) {
       throw InvalidFile(path, dataset_name, to_string(storage.type), "another type of element");
     }
     require_stored(file, dataset);
@@ -160,7 +160,7 @@ void require_checksums(const File& file, const Dataset& checksums,
     throw InvalidFile(file.name(), checksums.name(), "extents " + extents_text(expected),
                       "extents " + extents_text(found));
   }
-  if (H5Tequal(checksums.type().id(), H5T_STD_U32LE) <= 0) {
+  if (!checksums.type().is(H5T_STD_U32LE)) {
     throw InvalidFile(file.name(), checksums.name(), "integers of 32 bits without sign",
                       "another type of element");
   }
