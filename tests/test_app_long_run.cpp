@@ -45,6 +45,9 @@ Problem one_image(std::uint32_t seed) {
 
 class AppWithManyFiles : public testing::Test {
  protected:
+  /// It gives some of what is freed back to the system, and keeps some.
+  static constexpr std::int64_t c_library = std::int64_t{512} << 10;
+
   /// \param layers that take turns, so that with two of them each file is a job of its own
   void write_inputs(int count, int layers) {
     for (int layer = 0; layer < layers; ++layer) {
@@ -79,8 +82,9 @@ class AppWithManyFiles : public testing::Test {
   }
 
   /// \param bytes_of_file that may be kept of each file for the report
+  /// \param slack that may be kept of all
   static void expect_no_growth(const std::vector<State>& states, int files,
-                               std::int64_t bytes_of_file) {
+                               std::int64_t bytes_of_file, std::int64_t slack = c_library) {
     ASSERT_EQ(states.size(), static_cast<std::size_t>(files));
     const std::size_t warm = states.size() / 5;
     const State& before = states[warm];
@@ -95,8 +99,6 @@ class AppWithManyFiles : public testing::Test {
       }
     }
     std::cout << "\n";
-    // The C library gives some of what is freed back to the system, and keeps some.
-    constexpr std::int64_t slack = 512 << 10;
     const auto computed = static_cast<std::int64_t>(states.size() - warm);
     EXPECT_LE(after[0] - before[0], slack + bytes_of_file * computed);
   }
@@ -121,9 +123,11 @@ TEST_F(AppWithManyFiles, HasNoMoreAfterAThousandJobs) {
 }
 
 TEST_F(AppWithManyFiles, HasNoMoreAfterJobsInWhichRanksShareImages) {
-  constexpr int files = 100;
+  constexpr int files = 400;
+  // Where a rank is late, Open MPI makes room for more messages, in steps of half a megabyte.
+  constexpr std::int64_t messages = std::int64_t{2} << 20;
   write_inputs(files, 2);
-  expect_no_growth(run(2), files, 4096);
+  expect_no_growth(run(2), files, 4096, c_library + messages);
 }
 
 }  // namespace
