@@ -338,6 +338,18 @@ std::vector<BadInput> datasets() {
       {"input_in_huge_compressed_chunks",
        compressed_to_bytes("input", {3, 4, 1 << 14, 1 << 15}, {1, 1, 1 << 14, 1 << 15}),
        "input: expected filtered chunks of at most 1073741824 bytes, found 2147483648 bytes"},
+      {"input_in_chunks_of_2_to_the_66_bytes",
+       [](const std::string& path) {
+         replace_dataset(path, "input", {{3, 4, 6, 5}, H5T_IEEE_F32LE, {1, 4, 6, 5}}, {});
+         std::string bytes = read_bytes(path);
+         // A chunk's extents and the bytes of an element, of 32 bits each.
+         const std::string chunk("\1\0\0\0\4\0\0\0\6\0\0\0\5\0\0\0\4\0\0\0", 20);
+         const std::size_t at = bytes.find(chunk);
+         ASSERT_NE(at, std::string::npos);
+         bytes.replace(at, 16, std::string("\0\0\1\0\0\0\1\0\0\0\1\0\0\0\1\0", 16));
+         write_text(path, bytes);
+       },
+       "input: expected chunks of at most 4294967295 bytes, found 2^63 bytes or more"},
       {"weight_larger_than_the_memory",
        [](const std::string& path) {
          zeros("input", {1, 64, 3, 3})(path);

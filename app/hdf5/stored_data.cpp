@@ -4,7 +4,6 @@
 #include <algorithm>
 #include <cstdint>
 #include <filesystem>
-#include <numeric>
 #include <optional>
 #include <utility>
 #include <vector>
@@ -21,6 +20,9 @@ namespace fs = std::filesystem;
 
 /// HDF5 holds a chunk that has filters as a whole, of which a few bytes of file may be enough.
 constexpr std::int64_t most_filtered = std::int64_t{1} << 30;
+
+/// HDF5 allows no more, but counts with 64 bits, which a file's extents may exceed.
+constexpr std::int64_t most_chunk = (std::int64_t{1} << 32) - 1;
 
 std::int64_t file_bytes(const std::string& path) {
   return static_cast<std::int64_t>(fs::file_size(path));
@@ -64,9 +66,11 @@ fs::path external_prefix(const Dataset& dataset) {
   return prefix.c_str();
 }
 
-std::optional<std::int64_t> byte_count(const Dataset& dataset) {
-  auto bytes = static_cast<std::int64_t>(dataset.type().size());
-  for (const std::int64_t extent : dataset.extents()) {
+/// Nothing where they are 2^63 or more.
+std::optional<std::int64_t> byte_count(const Datatype& type,
+                                       const std::vector<std::int64_t>& extents) {
+  auto bytes = static_cast<std::int64_t>(type.size());
+  for (const std::int64_t extent : extents) {
     if (__builtin_mul_overflow(bytes, extent, &bytes)) return std::nullopt;
   }
   return bytes;
@@ -79,7 +83,7 @@ class StoredData {
       : file_(file), dataset_(dataset), properties_(dataset.creation_properties()) {}
 
   std::set<std::string> require() const {
-    const std::optional<std::int64_t> bytes = byte_count(dataset_);
+    const std::optional<std::int64_t> bytes = byte_count(dataset_.type(), dataset_.extents());
     if (!bytes) {
       throw InvalidFile(file_.name(), dataset_.name(), "less than 2^63 bytes",
                         "extents " + extents_text(dataset_.extents()));
@@ -124,18 +128,17 @@ class StoredData {
   }
 
   void require_chunks(std::int64_t size) const {
-    const std::vector<hsize_t> chunk = chunk_extents();
+    const std::vector<std::int64_t> chunk = chunk_extents();
+    const std::optional<std::int64_t> chunk_bytes = byte_count(dataset_.type(), chunk);
     const bool has_filters =
         check(H5Pget_nfilters(properties_.id()), dataset_.name(), "count its filters") > 0;
-    const std::int64_t chunk_bytes = std::accumulate(
-        chunk.begin(), chunk.end(), static_cast<std::int64_t>(dataset_.type().size()),
-        [](std::int64_t bytes, hsize_t extent) {
-          return bytes * static_cast<std::int64_t>(extent);
-        });
-    if (has_filters && chunk_bytes > most_filtered) {
-      throw InvalidFile(file_.name(), dataset_.name(),
-                        "filtered chunks of at most " + std::to_string(most_filtered) + " bytes",
-                        std::to_string(chunk_bytes) + " bytes");
+    const std::int64_t most = has_filters ? most_filtered : most_chunk;
+    if (!chunk_bytes || *chunk_bytes > most) {
+      throw InvalidFile(
+          file_.name(), dataset_.name(),
+          (has_filters ? "filtered chunks" : "chunks") + (" of at most " + std::to_string(most)) +
+              " bytes",
+          chunk_bytes ? std::to_string(*chunk_bytes) + " bytes" : "2^63 bytes or more");
     }
     const std::int64_t needed = chunks_needed(chunk);
     // No chunk takes less than a byte. To count so many that are not there could take hours.
@@ -156,19 +159,18 @@ class StoredData {
     }
   }
 
-  std::vector<hsize_t> chunk_extents() const {
+  std::vector<std::int64_t> chunk_extents() const {
     std::vector<hsize_t> chunk(dataset_.extents().size());
     check(H5Pget_chunk(properties_.id(), static_cast<int>(chunk.size()), chunk.data()),
           dataset_.name(), "ask for the extents of a chunk");
-    return chunk;
+    return {chunk.begin(), chunk.end()};
   }
 
-  std::int64_t chunks_needed(const std::vector<hsize_t>& chunk) const {
+  std::int64_t chunks_needed(const std::vector<std::int64_t>& chunk) const {
     const std::vector<std::int64_t> extents = dataset_.extents();
     std::int64_t needed = 1;
     for (std::size_t axis = 0; axis < extents.size(); ++axis) {
-      const auto length = static_cast<std::int64_t>(chunk[axis]);
-      needed *= extents[axis] / length + (extents[axis] % length == 0 ? 0 : 1);
+      needed *= extents[axis] / chunk[axis] + (extents[axis] % chunk[axis] == 0 ? 0 : 1);
     }
     return needed;
   }
