@@ -24,9 +24,13 @@ constexpr const char* resume_advice = "; run again with --resume to go on with w
 constexpr unsigned most_seconds_of_abort = 10;
 
 /// Of this process, for those who are called without arguments.
+// NOLINTBEGIN(cppcoreguidelines-avoid-non-const-global-variables)
 int rank = 0;
 int ranks = 1;
+// NOLINTEND(cppcoreguidelines-avoid-non-const-global-variables)
 
+// POSIX has one structure for what is read and what is written.
+// NOLINTNEXTLINE(cppcoreguidelines-pro-type-const-cast)
 iovec part(std::string_view text) { return {const_cast<char*>(text.data()), text.size()}; }
 
 template <std::size_t Parts>
@@ -63,6 +67,7 @@ void say_of_rank(std::string_view sentence, std::string_view advice) noexcept {
 }
 
 [[noreturn]] void end_by_exception() noexcept {
+  constexpr const char* no_reason = "ended by a library";
   try {
     if (const std::exception_ptr thrown = std::current_exception()) std::rethrow_exception(thrown);
   } catch (const std::bad_alloc&) {
@@ -70,9 +75,9 @@ void say_of_rank(std::string_view sentence, std::string_view advice) noexcept {
   } catch (const std::exception& error) {
     end_all_ranks(error.what(), resume_advice);
   } catch (...) {
-    // Of what is no std::exception nothing is known.
+    end_all_ranks(no_reason, resume_advice);
   }
-  end_all_ranks("ended by a library", resume_advice);
+  end_all_ranks(no_reason, resume_advice);
 }
 
 /// What calls abort() has written why.

@@ -108,6 +108,7 @@ bool MappedWriter::write(const hdf5::Region& region, const float* values) const 
   try {
     const auto count = std::min<std::size_t>(static_cast<std::size_t>(threads_), parts.size());
     while (others.size() + 1 < count) others.emplace_back(copy_parts);
+    // NOLINTNEXTLINE(bugprone-empty-catch): nothing is lost
   } catch (const std::system_error&) {
     // Those that there are do it all.
   }

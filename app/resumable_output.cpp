@@ -178,6 +178,7 @@ void remove_unfinished(const std::string& name) noexcept {
     fs::remove(unfinished, ignored);
     fs::remove(compressed_name(unfinished), ignored);
     fs::remove(record_name(unfinished), ignored);
+    // NOLINTNEXTLINE(bugprone-empty-catch): nothing is lost
   } catch (const std::bad_alloc&) {
     // No harm is done by files that nobody needs.
   }

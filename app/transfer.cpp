@@ -31,6 +31,7 @@ std::string to_string(Transfer transfer) {
 
 std::vector<std::string> transfer_names() {
   std::vector<std::string> all;
+  all.reserve(names.size());
   for (const auto& [name, value] : names) all.emplace_back(name);
   return all;
 }

@@ -182,8 +182,9 @@ Argument argument_of(const Reference& reference, const Arithmetic& arithmetic,
     error_of_z += (sum.winograd_inputs + taps) * smallest;
   }
   if (arithmetic.on_tensor_cores()) {
-    const auto steps =
-        static_cast<double>((shape.in_channels_per_group() + 7) / 8 * shape.kernel_area() + 1);
+    const std::int64_t whole_steps =
+        (shape.in_channels_per_group() + 7) / 8 * shape.kernel_area() + 1;
+    const auto steps = static_cast<double>(whole_steps);
     const bool is_split = arithmetic.precision == Precision::fp32;
     const double operands = is_split ? 12 * u : 0x1p-10 + 0x1p-22;
     const double cut_off = 36 * u * (is_split ? std::min(3 * steps, 18.0) : steps);
@@ -263,8 +264,8 @@ Activated activation_error(Activation activation, const Argument& argument, doub
 
 /// What is known of the rounding of a tile's moments.
 struct MomentsArithmetic {
-  double chain;         ///< float32 additions that a sum passes through
-  double distance;      ///< squared, of the pivot from a tile's mean, in its variances, at most
+  double chain = 0;     ///< float32 additions that a sum passes through
+  double distance = 0;  ///< squared, of the pivot from a tile's mean, in its variances, at most
   double absolute = 0;  ///< error of the mean and of the mean square
   double relative = 0x1p-48;  ///< error of the mean, to the largest magnitude
 };

@@ -11,10 +11,15 @@
 
 namespace {
 
-[[maybe_unused]] const bool told = [] {
-  if (const char* name = std::getenv("FUSEDCONV_TEST_PLUGIN_LOADED")) std::ofstream(name) << "yes";
-  return true;
-}();
+struct Told {
+  Told() {
+    if (const char* name = std::getenv("FUSEDCONV_TEST_PLUGIN_LOADED")) {
+      std::ofstream(name) << "yes";
+    }
+  }
+};
+
+[[maybe_unused]] const Told told;
 
 std::size_t pass(unsigned, std::size_t, const unsigned*, std::size_t bytes, std::size_t*, void**) {
   return bytes;

@@ -9,6 +9,8 @@
 #include <fstream>
 #include <string>
 
+#include "kokkos_tool.hpp"
+
 namespace {
 
 std::ofstream events;
@@ -22,14 +24,6 @@ void record(const char* kind, const char* name) {
 }  // namespace
 
 extern "C" {
-
-struct SpaceHandle {
-  char name[64];
-};
-struct ToolSettings {
-  bool requires_global_fencing;
-  bool padding[255];
-};
 
 /// No fences but those of the program.
 void kokkosp_request_tool_settings(std::uint32_t, ToolSettings* settings) {

@@ -115,7 +115,8 @@ class AppWithFaults : public testing::Test {
     const char* const wanted = std::getenv("FUSEDCONV_TEST_FAULTS");
     const long before = std::lround(static_cast<double>(calls) * sweep.from);
     const long after = calls - before;
-    const long count = std::min(after, wanted == nullptr ? sweep.most : std::atol(wanted));
+    const long count =
+        std::min(after, wanted == nullptr ? sweep.most : std::strtol(wanted, nullptr, 10));
     std::vector<long> chosen;
     for (long i = 0; i < count; ++i) chosen.push_back(before + 1 + i * after / count);
     return chosen;
@@ -145,7 +146,7 @@ class AppWithFaults : public testing::Test {
     const AppResult result =
         run_app(arguments_of(sweep, directory + "/output.h5"), launch_of(sweep, 0));
     EXPECT_EQ(result.exit_code, 0) << result.standard_error;
-    const long calls = std::atol(content(directory + "/found").c_str());
+    const long calls = std::strtol(content(directory + "/found").c_str(), nullptr, 10);
     fs::remove_all(directory);
     return calls;
   }

@@ -68,7 +68,7 @@ class AppWithManyFiles : public testing::Test {
     std::string arguments = "--quiet --output-dir " + directory_.file("out");
     arguments.append(" '").append(directory_.file("in")).append("/*.h5'");
     const std::string watched = "export LD_PRELOAD=" FUSEDCONV_TEST_GROWTH
-                                " FUSEDCONV_TEST_GROWTH=" +
+                                ":$LD_PRELOAD FUSEDCONV_TEST_GROWTH=" +
                                 directory_.file("growth") + " &&";
     const AppResult result = run_app(arguments, {.ranks = ranks, .before = watched});
     EXPECT_EQ(result.exit_code, 0) << result.standard_error;

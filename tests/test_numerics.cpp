@@ -145,7 +145,8 @@ std::string describe(std::int64_t seed, const RandomCase& random) {
 struct L2Promise {
   L2Promise(const RandomCase& random, const Reference& reference)
       : norm(l2_norm(reference.y)),
-        of_float32(random.is_ordinary ? float32_tolerance(random.problem) : infinity),
+        of_float32(random.is_ordinary ? float32_tolerance(random.problem)
+                                      : std::numeric_limits<double>::infinity()),
         is_well_conditioned(norm > 0 && of_float32 <= 1e-6 * norm) {}
 
   double allowed(Precision precision) const {

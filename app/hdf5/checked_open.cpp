@@ -34,6 +34,16 @@ bool leads_to_an_object(const File& file, const std::string& name, const Permiss
   return check(exists, name, "look it up") > 0;
 }
 
+/// \throws Error where the system cannot read
+bool has_signature(const std::string& path) {
+  try {
+    return check(H5Fis_hdf5(path.c_str()), path, "look for HDF5's signature") > 0;
+  } catch (const Error& error) {
+    if (error.is_of_system()) throw;
+    return false;
+  }
+}
+
 /// Whether the bits that a number declares are among its bytes: HDF5 converts it as if they were.
 bool has_its_bits(const Datatype& type) {
   const std::size_t bits = 8 * type.size();
@@ -113,12 +123,7 @@ void refuse(const std::string& file, const Error& error) {
 File open_checked_file(const std::string& path) {
   require_readable(path, "a readable HDF5 file");
   silence_automatic_printing();
-  const htri_t is_hdf5 = H5Fis_hdf5(path.c_str());
-  if (is_hdf5 < 0) {
-    const Error error(path, "look for HDF5's signature");
-    if (error.is_of_system()) throw error;
-  }
-  if (is_hdf5 <= 0) {
+  if (!has_signature(path)) {
     throw InvalidFile(path, "file", "an HDF5 file", "a file without HDF5's signature");
   }
   try {

@@ -6,9 +6,11 @@
 
 #include <array>
 #include <atomic>
+#include <charconv>
 #include <csignal>
 #include <cstdio>
 #include <string_view>
+#include <system_error>
 
 namespace fusedconv::test {
 
@@ -59,6 +61,16 @@ std::string_view take_word(std::string_view& text) {
   return word;
 }
 
+template <class Number>
+Number number(std::string_view digits) {
+  Number value = 0;
+  const char* const end = digits.data() + digits.size();
+  // NOLINTNEXTLINE(bugprone-suspicious-stringview-data-usage): the end is given, too
+  const auto [rest, error] = std::from_chars(digits.data(), end, value);
+  if (error != std::errc() || rest != end) std::abort();
+  return value;
+}
+
 Fault parse(const char* text) {
   Fault fault;
   if (text == nullptr) return fault;
@@ -66,11 +78,10 @@ Fault parse(const char* text) {
   std::string_view name = take_word(rest);
   constexpr std::string_view signal = "signal-";
   if (name.substr(0, signal.size()) == signal) {
-    fault.signal = std::atoi(name.data() + signal.size());
+    fault.signal = number<int>(name.substr(signal.size()));
     name = signal.substr(0, signal.size() - 1);
   }
-  // Numbers end at the colon.
-  fault.call = std::atol(take_word(rest).data());
+  fault.call = number<long>(take_word(rest));
   fault.path = take_word(rest);
   if (!concerns_this_rank(rest)) return {};
   for (const Kind& kind : kinds) {
@@ -136,6 +147,8 @@ void die() {
 
 extern "C" {
 
+// The names are MPI's.
+// NOLINTNEXTLINE(readability-identifier-naming)
 int MPI_Init_thread(int* argc, char*** argv, int required, int* provided) {
   const int status = fusedconv::test::next<int(int*, char***, int, int*)>("MPI_Init_thread")(
       argc, argv, required, provided);
@@ -143,6 +156,7 @@ int MPI_Init_thread(int* argc, char*** argv, int required, int* provided) {
   return status;
 }
 
+// NOLINTNEXTLINE(readability-identifier-naming)
 int MPI_Finalize() {
   fusedconv::test::mpi_runs = false;
   const auto& fault = fusedconv::test::fault();

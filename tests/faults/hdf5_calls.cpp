@@ -23,6 +23,9 @@ Result call_or_fail(const char* name, Result failure, Arguments... arguments) {
 
 }  // namespace
 
+// Macros of this file alone: only they give functions HDF5's names.
+// NOLINTBEGIN(cppcoreguidelines-macro-usage,readability-identifier-naming)
+
 // With what HDF5 defines the name to be.
 #define NAME_OF(name) #name
 
@@ -57,6 +60,8 @@ Result call_or_fail(const char* name, Result failure, Arguments... arguments) {
     return call_or_fail<result, A, B, C, D, E, F, G, H>(NAME_OF(name), failure, a, b, c, d, e, f, \
                                                         g, h);                                    \
   }
+
+// NOLINTEND(cppcoreguidelines-macro-usage,readability-identifier-naming)
 
 extern "C" {
 

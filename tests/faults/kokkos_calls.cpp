@@ -9,6 +9,7 @@
 #include <stdexcept>
 
 #include "fault.hpp"
+#include "kokkos_tool.hpp"
 
 namespace {
 
@@ -33,14 +34,6 @@ void fail_where_chosen() {
 }  // namespace
 
 extern "C" {
-
-struct SpaceHandle {
-  char name[64];
-};
-struct ToolSettings {
-  bool requires_global_fencing;
-  bool padding[255];
-};
 
 /// No fences but those of the program.
 void kokkosp_request_tool_settings(std::uint32_t, ToolSettings* settings) {
