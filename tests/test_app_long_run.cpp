@@ -56,7 +56,7 @@ class AppWithManyFiles : public testing::Test {
     fs::create_directory(directory_.file("in"));
     fs::create_directory(directory_.file("out"));
     for (int file = 0; file < count; ++file) {
-      std::array<char, 16> name{};
+      std::array<char, 24> name{};
       std::snprintf(name.data(), name.size(), "in/%05d.h5", file);
       fs::copy_file(directory_.file("layer" + std::to_string(file % layers)),
                     directory_.file(name.data()));
