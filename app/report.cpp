@@ -5,9 +5,11 @@
 #include <array>
 #include <cstdio>
 #include <ctime>
+#include <filesystem>
 #include <fstream>
 #include <nlohmann/json.hpp>
 #include <stdexcept>
+#include <system_error>
 
 #include "shape_json.hpp"
 #include "version.hpp"
@@ -30,6 +32,7 @@ NLOHMANN_DEFINE_TYPE_NON_INTRUSIVE(RankReport, host, processor, device, threads,
 
 namespace {
 
+namespace fs = std::filesystem;
 using nlohmann::json;
 
 /// Of what was computed.
@@ -283,6 +286,8 @@ std::vector<std::string> verification_failures(const JobReport& report) {
   return sentences;
 }
 
+std::string unfinished_report_name(const std::string& name) { return name + ".part"; }
+
 void write_report(const std::string& path, const std::vector<JobReport>& reports) {
   json document;
   if (reports.size() == 1 && reports.front().files.size() == 1) {
@@ -290,9 +295,19 @@ void write_report(const std::string& path, const std::vector<JobReport>& reports
   } else {
     for (const JobReport& report : reports) document["jobs"].push_back(json_of(report));
   }
-  std::ofstream file(path);
+  // Through links, and into what is no file (/dev/stdout) without another one.
+  const fs::path place = fs::weakly_canonical(path);
+  const bool is_file = !fs::exists(place) || fs::is_regular_file(place);
+  const fs::path written = is_file ? unfinished_report_name(place) : place.string();
+  std::ofstream file(written);
   file << document.dump(2, ' ', false, json::error_handler_t::replace) << '\n' << std::flush;
-  if (!file) throw std::runtime_error(path + ": could not write the report");
+  file.close();
+  if (!file) {
+    std::error_code ignored;
+    if (is_file) fs::remove(written, ignored);
+    throw std::runtime_error(path + ": could not write the report");
+  }
+  if (is_file) fs::rename(written, place);
 }
 
 std::string time_text() {

@@ -91,8 +91,12 @@ void print_report(std::ostream& out, const JobReport& report);
 /// A sentence for each output that is too far from its reference.
 std::vector<std::string> verification_failures(const JobReport& report);
 
-/// What was done, and how fast, as JSON: one job of one file by itself, else {"jobs": [...]}.
-/// \throws std::runtime_error if the file cannot be written
+/// Where a report is written before it gets its name.
+std::string unfinished_report_name(const std::string& name);
+
+/// What was done, and how fast, as JSON: one job of one file by itself, else {"jobs": [...]}. A
+/// file that was there stays until this one is whole. \throws std::runtime_error if the file cannot
+/// be written
 void write_report(const std::string& path, const std::vector<JobReport>& reports);
 
 /// The time now, in UTC: "2025-01-31T23:59:59Z".

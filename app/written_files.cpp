@@ -10,6 +10,7 @@
 #include "hdf5/checked_open.hpp"
 #include "hdf5/output_file.hpp"
 #include "record.hpp"
+#include "report.hpp"
 
 namespace fusedconv::app {
 
@@ -83,9 +84,11 @@ void check_written_files(const CommandLine& line, const std::vector<InputFile>& 
     outputs.add(record_name(unfinished), "the record of what is complete");
   }
   if (line.report.empty()) return;
-  require_other_file(line.report, outputs);
-  require_other_file(line.report, read);
-  require_writable_place(line.report);
+  for (const std::string& name : {line.report, unfinished_report_name(line.report)}) {
+    require_other_file(name, outputs);
+    require_other_file(name, read);
+    require_writable_place(name);
+  }
 }
 
 }  // namespace fusedconv::app

@@ -295,6 +295,13 @@ std::vector<BadInput> files() {
       {"report_is_the_input", nothing,
        "file to write: expected another file than the input, found the same file",
        "--report @/input.h5"},
+      {"unfinished_report_is_the_reference",
+       [](const std::string& path) {
+         replace_dataset(path, "output", {{3, 8, 4, 3}}, std::vector<float>(288));
+         fs::copy_file(path, fs::path(path).replace_filename("report.part"));
+       },
+       "file to write: expected another file than the reference, found the same file",
+       "--verify @/report.part --report @/report", "@/report.part"},
       {"report_is_the_output", nothing,
        "file to write: expected another file than the output, found the same file",
        "--report @/output.h5", "@/output.h5"},

@@ -2,6 +2,7 @@
 #include <gtest/gtest.h>
 
 #include <filesystem>
+#include <fstream>
 #include <string>
 
 #include "app_interruption.hpp"
@@ -95,6 +96,23 @@ TEST_F(AppFails, WithoutATraceWhereNothingCanBeWritten) {
     EXPECT_FALSE(fs::exists(part_)) << call;
     EXPECT_FALSE(fs::exists(record_)) << call;
   }
+}
+
+TEST_F(AppFails, WithTheFormerReportWhereThereIsNoRoomForAnother) {
+  const std::string report = directory_.file("report.json");
+  const AppLaunch full{.fault = "full:1:report.json"};
+  for (const bool former : {false, true}) {
+    if (former) std::ofstream(report) << "former";
+    const AppResult result = run("--quiet --report " + report, full);
+    EXPECT_EQ(result.exit_code, 1);
+    EXPECT_EQ(result.standard_error, "fusedconv_app: " + report + ": could not write the report\n");
+    expect_whole();
+    EXPECT_EQ(fs::exists(report), former);
+    EXPECT_FALSE(fs::exists(report + ".part"));
+  }
+  std::string content;
+  std::ifstream(report) >> content;
+  EXPECT_EQ(content, "former");
 }
 
 TEST_F(AppFails, OnAllRanksWhereOneDies) {
