@@ -123,7 +123,7 @@ TEST_F(AppWithManyFiles, HasNoMoreAfterAThousandJobs) {
 }
 
 TEST_F(AppWithManyFiles, HasNoMoreAfterJobsInWhichRanksShareImages) {
-  constexpr int files = 400;
+  constexpr int files = 200;
   // Where a rank is late, Open MPI makes room for more messages, in steps of half a megabyte.
   constexpr std::int64_t messages = std::int64_t{2} << 20;
   write_inputs(files, 2);
