@@ -155,6 +155,11 @@ class TensorCoreInput : public TensorCoreThread<C> {
 
   /// 8 channels of a pixel as float16, scaled: their high halves and what these leave.
   __device__ void put(int pixel, const float (&value)[8], float scale) const {
+    put(shared().patch + pixel, t.patch_plane, value, scale);
+  }
+
+  /// \param low_halves how many pixels behind the high ones they go
+  __device__ static void put(uint4* target, int low_halves, const float (&value)[8], float scale) {
     unsigned high[4], low[4];
 #pragma unroll
     for (int i = 0; i < 4; ++i) {
@@ -171,9 +176,8 @@ class TensorCoreInput : public TensorCoreThread<C> {
             : "f"(first - rounded_first), "f"(second - rounded_second));
       }
     }
-    uint4* const target = shared().patch + pixel;
     target[0] = make_uint4(high[0], high[1], high[2], high[3]);
-    if constexpr (C::split) target[t.patch_plane] = make_uint4(low[0], low[1], low[2], low[3]);
+    if constexpr (C::split) target[low_halves] = make_uint4(low[0], low[1], low[2], low[3]);
   }
 
   /// Threads that may meet magnitudes too small for the scale before the tile is done in float32.

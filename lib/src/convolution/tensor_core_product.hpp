@@ -39,7 +39,8 @@ class TensorCoreProduct : public TensorCoreInput<C> {
       for (int i = 0; i < addresses; ++i)
         row_address[i] = address_of_row(i * pixels_of_load, C::split);
     }
-    if constexpr (C::one_chunk && C::split) high_row_address = address_of_row(0, false);
+    if constexpr (!C::by_warpgroup && C::one_chunk && C::split)
+      high_row_address = address_of_row(0, false);
   }
 
   /// Where a lane's row is for a load of four matrices of 8 pixels x 8 channels from a warp's pixel

@@ -8,6 +8,37 @@
 
 namespace fusedconv::detail {
 
+/// Sums of a thread's activations and of their squares, relative to one of the channel's, so that
+/// nothing cancels where they are alike.
+struct TensorCoreMoments {
+  float pivot = 0;
+  float shifted[2] = {}, squares[2] = {};  // chains of additions side by side
+
+  __device__ void add(float value, bool is_output, int chain) {
+    const float d = is_output ? value - pivot : 0.0f;
+    shifted[chain] += d;
+    squares[chain] = fmaf(d, d, squares[chain]);
+  }
+
+  /// Adds up those of the four threads that share a channel, into the first of each chain.
+  __device__ void combine() {
+    shifted[0] += shifted[1];
+    squares[0] += squares[1];
+#pragma unroll
+    for (int other = 1; other < 4; other *= 2) {
+      shifted[0] += __shfl_xor_sync(0xffffffffu, shifted[0], other);
+      squares[0] += __shfl_xor_sync(0xffffffffu, squares[0], other);
+    }
+  }
+
+  /// Of n values, once combined.
+  __device__ double sum(double n) const { return n * pivot + shifted[0]; }
+  __device__ double sum_of_squares(double n) const {
+    const double p = pivot;
+    return p * (n * p + 2.0 * shifted[0]) + squares[0];
+  }
+};
+
 /// The sums that GroupNorm's statistics follow from, added up by all blocks.
 template <class C>
 class TensorCoreStatistics : public TensorCoreProduct<C> {
@@ -69,11 +100,7 @@ class TensorCoreStatistics : public TensorCoreProduct<C> {
         atomicOr(word, tensor_core_not_a_number);
         total = 0;
       }
-      const double scaled = total * tensor_core_fixed_point;
-      const auto high = static_cast<unsigned long long>(scaled);
-      const auto low = static_cast<unsigned long long>((scaled - static_cast<double>(high)) *
-                                                       tensor_core_fixed_point_low);
-      const unsigned long long value = i % 2 == 0 ? high : low;
+      const unsigned long long value = fixed_point_word(total, i % 2 == 0);
       if (keeps) {
         shared().kept[i] += value;
       } else {
@@ -81,6 +108,15 @@ class TensorCoreStatistics : public TensorCoreProduct<C> {
       }
     }
     if (keeps && is_last) add_kept(tile);
+  }
+
+  /// A sum as integers: whole units, or what they leave.
+  __device__ static unsigned long long fixed_point_word(double total, bool is_high) {
+    const double scaled = total * tensor_core_fixed_point;
+    const auto high = static_cast<unsigned long long>(scaled);
+    const auto low = static_cast<unsigned long long>((scaled - static_cast<double>(high)) *
+                                                     tensor_core_fixed_point_low);
+    return is_high ? high : low;
   }
 
   static constexpr int kept_words = 2 * C::channels;
@@ -115,15 +151,20 @@ class TensorCoreStatistics : public TensorCoreProduct<C> {
   /// The same for one of the tile's channels.
   __device__ void await_statistics(int turn, int i) const {
     const Tile& tile = tile_of(turn);
-    const int channel = tile.channel + i;
+    shared().normalization[turn % 2][i] = await_statistics_of(tile.image, tile.channel + i);
+  }
+
+  /// Waits until the sums of an image's channel are complete, and returns what normalising it
+  /// takes: mean, factor, offset.
+  __device__ float4 await_statistics_of(int image, int channel) const {
     const float weight = t.group_norm_weight[channel];
     const float bias = t.group_norm_bias[channel];
     const int group = t.by_channels_per_norm_group.quotient(channel);
     const unsigned long long mask = t.arrival != 0 ? tensor_core_arrival_mask : 0;
     const unsigned long long arrivals = arrivals_of(group) * t.arrival;
     const unsigned long long* const words =
-        t.statistics + (static_cast<std::int64_t>(tile.image) * t.norm_groups + group) *
-                           tensor_core_statistics_words;
+        t.statistics +
+        (static_cast<std::int64_t>(image) * t.norm_groups + group) * tensor_core_statistics_words;
     unsigned long long word[4];
     const auto is_complete = [&](unsigned long long w) { return (w & mask) == arrivals; };
     for (;;) {
@@ -149,9 +190,8 @@ class TensorCoreStatistics : public TensorCoreProduct<C> {
     // this double: planes of one value give exactly the bias.
     double rest = rounded_mean - mean;
     if (fabs(rest) < mean * 0x1p-45) rest = 0;
-    shared().normalization[turn % 2][i] =
-        make_float4(is_number ? rounded_mean : nanf(""), static_cast<float>(factor),
-                    static_cast<float>(bias + rest * factor), 0);
+    return make_float4(is_number ? rounded_mean : nanf(""), static_cast<float>(factor),
+                       static_cast<float>(bias + rest * factor), 0);
   }
 
   /// Tiles that contribute to a normalisation group.

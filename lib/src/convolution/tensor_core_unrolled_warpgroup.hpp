@@ -86,9 +86,7 @@ class TensorCoreUnrolledBlock : public TensorCoreStatistics<C> {
   static constexpr int rows = tensor_core_unrolled_rows;
   static constexpr int products = tensor_core_unrolled_products;
   static constexpr int blocks = tensor_core_unrolled_columns / 8;  ///< of 8 pixels, of a product
-  static constexpr int taps = (C::kernel + rows - 1) * C::kernel;
-  static constexpr int pairs = taps / 2;
-  static_assert(taps % 2 == 0);
+  static constexpr int pairs = (C::kernel + rows - 1) / 2 * C::kernel;
 
   /// Of 8 pixels and a row, a thread has two neighbours, of one channel.
   using Sums = float[products][blocks][2 * rows];
@@ -198,14 +196,13 @@ class TensorCoreUnrolledBlock : public TensorCoreStatistics<C> {
     for (int part = LowInput; part >= 0; --part) {
 #pragma unroll
       for (int pair = 0; pair < pairs; ++pair) {
-        const auto place = [](int tap) { return tap / C::kernel * pitch + tap % C::kernel; };
-        const int first = place(2 * pair);
-        const int apart = place(2 * pair + 1) - first;
+        // Two taps, one below the other.
+        const int first = pair / C::kernel * 2 * pitch + pair % C::kernel;
 #pragma unroll
         for (int i = 0; i < products; ++i) {
           Wgmma::multiply(
               sum[i], weights[pair],
-              patch + (first + row_of(i) * pitch + column_of(i) + part * plane + (apart << 16)),
+              patch + (first + row_of(i) * pitch + column_of(i) + part * plane + (pitch << 16)),
               Adds || part < LowInput || pair > 0);
         }
       }
@@ -227,18 +224,7 @@ class TensorCoreUnrolledBlock : public TensorCoreStatistics<C> {
     }
   }
 
-  /// Sums of a thread's activations and of their squares, relative to one of the channel's, so that
-  /// nothing cancels where they are alike.
-  struct Moments {
-    float pivot;
-    float shifted[2] = {}, squares[2] = {};  // chains of additions side by side
-
-    __device__ void add(float value, bool is_output, int chain) {
-      const float d = is_output ? value - pivot : 0.0f;
-      shifted[chain] += d;
-      squares[chain] = fmaf(d, d, squares[chain]);
-    }
-  };
+  using Moments = TensorCoreMoments;
 
   template <bool Full>
   __device__ void hand_over(int turn, const Sums& activations) const {
@@ -263,19 +249,12 @@ class TensorCoreUnrolledBlock : public TensorCoreStatistics<C> {
   }
 
   /// Puts the sums of a channel's activations and of their squares into shared memory.
-  __device__ void hand_over(int turn, const Moments& moments) const {
-    float shifted = moments.shifted[0] + moments.shifted[1];
-    float squares = moments.squares[0] + moments.squares[1];
-#pragma unroll
-    for (int other = 1; other < 4; other *= 2) {
-      shifted += __shfl_xor_sync(0xffffffffu, shifted, other);
-      squares += __shfl_xor_sync(0xffffffffu, squares, other);
-    }
+  __device__ void hand_over(int turn, Moments moments) const {
+    moments.combine();
     if (lane % 4 == 0) {
-      const double p = moments.pivot;
       const double n = tile_of(turn).rows * tile_of(turn).columns;
       shared().sums[turn % 2][0][channel()] =
-          make_double2(n * p + shifted, p * (n * p + 2.0 * shifted) + squares);
+          make_double2(moments.sum(n), moments.sum_of_squares(n));
     }
   }
 

@@ -69,22 +69,18 @@ struct Wgmma {
 
   /// Has sums where products are added to them, as floats: moved while that is done, they would
   /// have to wait.
-  template <int Rows, int Columns, int Values>
-  __device__ static void keep_in_registers(float (&sum)[Rows][Columns][Values]) {
+  __device__ static void keep_in_registers(float& value) { asm volatile("" : "+f"(value)); }
+  template <class Sums, int Size>
+  __device__ static void keep_in_registers(Sums (&sums)[Size]) {
 #pragma unroll
-    for (auto& row : sum) {
-#pragma unroll
-      for (auto& column : row) {
-#pragma unroll
-        for (float& value : column) asm volatile("" : "+f"(value));
-      }
-    }
+    for (Sums& sum : sums) keep_in_registers(sum);
   }
 
-  /// Until all products are done.
+  /// Until all products are done but those of the last so many commits.
+  template <int Pending = 0>
   __device__ static void await() {
 #ifdef __CUDA_ARCH_FEAT_SM90_ALL
-    asm volatile("wgmma.wait_group.sync.aligned 0;" ::: "memory");
+    asm volatile("wgmma.wait_group.sync.aligned %0;" ::"n"(Pending) : "memory");
 #endif
   }
 };

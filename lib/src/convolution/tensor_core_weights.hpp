@@ -102,7 +102,7 @@ struct PackTensorCoreFragments {
     const std::int64_t entries = taps + (output_rows - 1) * geometry.kernel_width;
     const std::int64_t entry = pair % pairs_of_chunk * 2 + word / 2;
     const std::int64_t tap =
-        entry % entries - (has_two_rows ? word % 2 * geometry.kernel_width : 0);
+        has_two_rows ? tap_of_two_rows(entry) - word % 2 * geometry.kernel_width : entry % entries;
     const std::int64_t in_channel = pair / pairs_of_chunk * chunk_channels + entry / entries * 8 +
                                     static_cast<std::int64_t>(lane % 4) * 2;
     const bool exists = entry < chunk_channels / 8 * entries && tap >= 0 && tap < taps &&
@@ -120,6 +120,14 @@ struct PackTensorCoreFragments {
       halves |= static_cast<std::uint32_t>(Kokkos::bit_cast<std::uint16_t>(half)) << (16 * k);
     }
     packed.fragments(index) = halves;
+  }
+
+ private:
+  /// Pairs are then two taps one below the other.
+  KOKKOS_FUNCTION std::int64_t tap_of_two_rows(std::int64_t entry) const {
+    const std::int64_t pair = entry / 2;
+    const std::int64_t row = pair / geometry.kernel_width * 2 + entry % 2;
+    return row * geometry.kernel_width + pair % geometry.kernel_width;
   }
 };
 
