@@ -30,14 +30,14 @@ function(fusedconv_warnings target)
   endif()
 endfunction()
 
-# fusedconv_add_warpgroup_kernel(<target> <source>) compiles a file for what compute capability 9.0
-# alone has (sm_90a), where Kokkos is built for 9.0. The file knows nothing of Kokkos, whose options
-# would have it compiled for all of its GPU's successors too.
-function(fusedconv_add_warpgroup_kernel target source)
+# fusedconv_add_warpgroup_kernels(<target> <source>...) compiles files for what compute capability
+# 9.0 alone has (sm_90a), where Kokkos is built for 9.0. They know nothing of Kokkos, whose options
+# would have them compiled for all of its GPU's successors too.
+function(fusedconv_add_warpgroup_kernels target)
   if(NOT fusedconv_has_sm_90a)
     return()
   endif()
-  add_library(${target}_warpgroup OBJECT ${source})
+  add_library(${target}_warpgroup OBJECT ${ARGN})
   set_target_properties(${target}_warpgroup PROPERTIES CUDA_ARCHITECTURES 90a-real
                                                        POSITION_INDEPENDENT_CODE ON)
   target_include_directories(${target}_warpgroup PRIVATE include src)

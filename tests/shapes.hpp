@@ -250,6 +250,51 @@ inline const std::vector<NamedShape> shape_grid{
       .eps = 0.5}},
 };
 
+/// Images of so many tiles that a device does not hold their activations at once: rows that are
+/// words of 16 bytes and others, outputs' rows that begin with a sector of memory and others.
+inline const std::vector<NamedShape> large_images{
+    {"rows of 202",
+     {.in_channels = 3,
+      .height = 522,
+      .width = 202,
+      .out_channels = 4,
+      .kernel_size = {3, 3},
+      .num_groups = 2}},
+    {"rows of 204, padding",
+     {.batch = 2,
+      .in_channels = 8,
+      .height = 516,
+      .width = 204,
+      .out_channels = 4,
+      .kernel_size = {3, 3},
+      .padding = {1, 1},
+      .num_groups = 4}},
+    {"rows of 200, padding of the kernel's width",
+     {.in_channels = 5,
+      .height = 511,
+      .width = 200,
+      .out_channels = 5,
+      .kernel_size = {3, 3},
+      .padding = {2, 2},
+      .num_groups = 5}},
+    {"rows of 212, channel groups",
+     {.in_channels = 6,
+      .height = 176,
+      .width = 212,
+      .out_channels = 12,
+      .kernel_size = {3, 3},
+      .groups = 3,
+      .num_groups = 2}},
+    {"rows of 200, more padding",
+     {.in_channels = 2,
+      .height = 519,
+      .width = 200,
+      .out_channels = 8,
+      .kernel_size = {3, 3},
+      .padding = {1, 3},
+      .num_groups = 1}},
+};
+
 }  // namespace fusedconv::test
 
 #endif

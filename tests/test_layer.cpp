@@ -270,16 +270,31 @@ TYPED_TEST(LayerTest, TinyAndSparseInputsMatchTheReference) {
   expect_float32_accurate<TypeParam>(problem);
 }
 
-/// So many tiles that a device does not hold their activations at once.
 TYPED_TEST(LayerTest, LargeImagesMatchTheReference) {
-  expect_float32_accurate<TypeParam>(random_problem({.batch = 1,
-                                                     .in_channels = 3,
-                                                     .height = 402,
-                                                     .width = 410,
-                                                     .out_channels = 8,
-                                                     .kernel_size = {3, 3},
-                                                     .num_groups = 2},
-                                                    1));
+  std::uint64_t seed = 0;
+  for (const auto& [name, shape] : large_images) {
+    SCOPED_TRACE(name);
+    expect_float32_accurate<TypeParam>(random_problem(shape, ++seed));
+  }
+}
+
+/// Rows in units of their own, zeros among them: neighbouring tiles differ in the range of values.
+TYPED_TEST(LayerTest, RowsOfDifferentUnitsOfLargeImagesMatchTheReference) {
+  const Shape& shape = large_images.back().shape;
+  Problem problem = random_problem(shape, 1);
+  for (std::size_t i = 0; i < problem.input.size(); ++i) {
+    const auto row = static_cast<int>(i / shape.width % shape.height);
+    problem.input[i] *= row / 7 % 4 == 0 ? 0.0F : std::ldexp(1.0F, -3 * (row / 7 % 11));
+  }
+  expect_float32_accurate<TypeParam>(problem);
+}
+
+/// Where there are products of such values, float16 stands for none of them.
+TYPED_TEST(LayerTest, HugeValuesOfLargeImagesMatchTheReference) {
+  Problem problem = random_problem(large_images.back().shape, 1);
+  problem.input[problem.input.size() / 2] = 0x1p126F;
+  problem.input[0] = -0x1p100F;
+  expect_float32_accurate<TypeParam>(problem);
 }
 
 /// Elements that are NaN in both are equal; the others' L2 distance is within the tolerance of the
@@ -330,6 +345,13 @@ TYPED_TEST(LayerTest, NanAndInfinityPassThrough) {
   problem.scale[3] = nan;
   problem.bias[7] = -infinity;
   expect_passes_through<TypeParam>(finite, problem);
+
+  const Problem large = random_problem(large_images.back().shape, 1);
+  for (const float value : {nan, -infinity}) {
+    problem = large;
+    problem.input[problem.input.size() / 2] = value;
+    expect_passes_through<TypeParam>(large, problem);
+  }
 
   for (const Activation activation : all_activations) {
     SCOPED_TRACE(to_string(activation));

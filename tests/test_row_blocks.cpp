@@ -378,6 +378,20 @@ TYPED_TEST(RowBlocksTest, GiveTheBitsOfTheWholeImageForShapesThatPlansTreatApart
   }
 }
 
+TYPED_TEST(RowBlocksTest, GiveTheBitsOfTheWholeOfLargeImages) {
+  std::mt19937 random(5);
+  // Of outputs' rows that begin anywhere in a sector of memory, and of channel groups.
+  for (const std::size_t i : {2, 3}) {
+    SCOPED_TRACE(large_images[i].name);
+    const Problem problem = random_problem(large_images[i].shape, 1);
+    for (const Options& options : options_for_blocks<TypeParam>(problem.shape)) {
+      SCOPED_TRACE(to_string(options.algorithm));
+      SCOPED_TRACE(to_string(options.precision));
+      expect_bits_of_the_whole<TypeParam>(problem, options, random);
+    }
+  }
+}
+
 /// A shape with some tiles below each other on every backend.
 const Shape shape{.in_channels = 4,
                   .height = 270,

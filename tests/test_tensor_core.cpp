@@ -66,7 +66,9 @@ TYPED_TEST(TensorCoreTest, IsForSigmoidAloneAndSaysSo) {
 /// but where activations of a group hardly differ GroupNorm enlarges what is left.
 TYPED_TEST(TensorCoreTest, Tf32IsAsAccurateAsItsOperands) {
   std::uint64_t seed = 0;
-  for (const auto& [name, shape] : shape_grid) {
+  std::vector<NamedShape> shapes = shape_grid;
+  shapes.insert(shapes.end(), large_images.begin(), large_images.end());
+  for (const auto& [name, shape] : shapes) {
     SCOPED_TRACE(name);
     const Problem problem = random_problem(shape, ++seed);
     const std::vector<double> expected = reference(problem);

@@ -17,6 +17,7 @@
 #include "../row_statistics.hpp"
 #include "first_pass.hpp"
 #include "tensor_core_kernel.hpp"
+#include "tensor_core_pass_kernel.hpp"
 #include "tensor_core_plan.hpp"
 #include "tensor_core_row_statistics.hpp"
 #include "tensor_core_task.hpp"
@@ -152,14 +153,20 @@ class TensorCore {
     require_success(cudaFuncSetAttribute(reinterpret_cast<const void*>(kernel_),
                                          cudaFuncAttributeMaxDynamicSharedMemorySize, shared),
                     "shared memory of the tensor cores' kernel");
-    int per_multiprocessor = 0;
-    require_success(cudaOccupancyMaxActiveBlocksPerMultiprocessor(
-                        &per_multiprocessor, reinterpret_cast<const void*>(kernel_),
-                        static_cast<int>(plan.block_threads()), plan.shared_bytes()),
-                    "occupancy of the tensor cores' kernel");
     resident_blocks_ =
-        std::int64_t{per_multiprocessor} * exec.cuda_device_prop().multiProcessorCount;
-    one_pass_ = plan.tiles_per_image() <= std::min<std::int64_t>(resident_blocks_, 2047);
+        resident_blocks(exec, reinterpret_cast<const void*>(kernel_), plan.shared_bytes());
+#ifdef FUSEDCONV_HAVE_WGMMA
+    if (plan.in_passes) {
+      const bool split = plan.precision == Precision::fp32;
+      for (const bool normalizes : {false, true}) {
+        Pass& pass = passes_[normalizes ? 1 : 0];
+        pass.kernel = tensor_core_pass_kernel(split, normalizes);
+        pass.resident_blocks = resident_blocks(exec, reinterpret_cast<const void*>(pass.kernel), 0);
+      }
+    }
+#endif
+    one_pass_ =
+        !plan.in_passes && plan.tiles_per_image() <= std::min<std::int64_t>(resident_blocks_, 2047);
   }
 
   void operator()(const ExecutionSpace& exec, const Epilogue<ExecutionSpace>&,
@@ -176,11 +183,8 @@ class TensorCore {
         task.publishes = task.normalizes = true;
         launch(exec, task, "fusedconv::tensor_core_block");
       } else {
-        task.publishes = true;
-        launch(exec, task, "fusedconv::tensor_core_statistics");
-        task.publishes = false;
-        task.normalizes = true;
-        launch(exec, task, "fusedconv::tensor_core_block");
+        launch_statistics(exec, task);
+        launch_output(exec, task);
       }
     }
   }
@@ -196,8 +200,7 @@ class TensorCore {
     clear_statistics(exec);
     TensorCoreTask task = make_task(pass, group_norm, 0);
     task.tiles = tiles_of(pass.block);
-    task.publishes = true;
-    launch(exec, task, "fusedconv::tensor_core_statistics");
+    launch_statistics(exec, task);
     const Statistics statistics = statistics_;
     Kokkos::parallel_for("fusedconv::add_statistics",
                          Kokkos::RangePolicy<ExecutionSpace, Kokkos::IndexType<std::int64_t>>(
@@ -216,8 +219,7 @@ class TensorCore {
                          TakeTensorCoreStatistics{words.data(), statistics.data()});
     TensorCoreTask task = make_task(pass, group_norm, 0);
     task.tiles = tiles_of(pass.block);
-    task.normalizes = true;
-    launch(exec, task, "fusedconv::tensor_core_block");
+    launch_output(exec, task);
   }
 
  private:
@@ -230,6 +232,17 @@ class TensorCore {
       Kokkos::View<unsigned long long*, Kokkos::LayoutRight, typename ExecutionSpace::memory_space>;
 
   using Counter = Kokkos::View<unsigned*, Kokkos::LayoutRight, ExecutionSpace::memory_space>;
+
+  /// Blocks that the device runs at once.
+  std::int64_t resident_blocks(const ExecutionSpace& exec, const void* kernel,
+                               std::int64_t shared_bytes) const {
+    int per_multiprocessor = 0;
+    require_success(cudaOccupancyMaxActiveBlocksPerMultiprocessor(
+                        &per_multiprocessor, kernel, static_cast<int>(plan_.block_threads()),
+                        static_cast<std::size_t>(shared_bytes)),
+                    "occupancy of the tensor cores' kernel");
+    return std::int64_t{per_multiprocessor} * exec.cuda_device_prop().multiProcessorCount;
+  }
 
   void clear_statistics(const ExecutionSpace& exec) const {
     require_success(cudaMemsetAsync(statistics_.data(), 0,
@@ -298,6 +311,9 @@ class TensorCore {
     task.dilation_width = narrow(g.dilation_width);
     task.norm_groups = narrow(group_norm.groups());
     task.channels_per_norm_group = narrow(group_norm.channels_per_group());
+    task.image_output_height = narrow(image.output_height);
+    task.first_output_row =
+        narrow(pass.block.first_tile / plan_.tiles.tiles_across() * plan_.tiles.tile_height);
     task.tile_height = narrow(plan_.tiles.tile_height);
     task.tile_width = narrow(plan_.tiles.tile_width);
     task.tiles_down = narrow(pass.block.tiles.tiles_down());
@@ -362,27 +378,75 @@ class TensorCore {
     return reinterpret_cast<std::uintptr_t>(pointer) % bytes == 0;
   }
 
-  /// A cooperative launch where blocks wait for each other: all of them run, or none.
-  void launch(const ExecutionSpace& exec, const TensorCoreTask& task, const char* label) const {
+  void launch_statistics(const ExecutionSpace& exec, TensorCoreTask task) const {
+    task.publishes = true;
+    launch(exec, task, "fusedconv::tensor_core_statistics");
+  }
+
+  void launch_output(const ExecutionSpace& exec, TensorCoreTask task) const {
+    task.normalizes = true;
+    launch(exec, task, "fusedconv::tensor_core_block");
+  }
+
+  void launch(const ExecutionSpace& exec, TensorCoreTask task, const char* label) const {
     if (plan_.unrolled_by_warpgroup()) {
       require_success(cudaMemsetAsync(tiles_taken_.data(), 0, sizeof(unsigned), exec.cuda_stream()),
                       "clearing of the count of tiles");
     }
+#ifdef FUSEDCONV_HAVE_WGMMA
+    if (plan_.in_passes) return launch_pass(exec, task, label);
+#endif
+    launch(exec, label, std::min<std::int64_t>(task.tiles, resident_blocks_), plan_.shared_bytes(),
+           kernel_, task);
+  }
+
+#ifdef FUSEDCONV_HAVE_WGMMA
+  void launch_pass(const ExecutionSpace& exec, TensorCoreTask task, const char* label) const {
+    const Pass& pass = passes_[task.normalizes ? 1 : 0];
+    const std::int64_t planes = task.tiles / task.tiles_across / task.tiles_down;
+    // Long strips convert little twice; short ones keep all blocks busy with small images.
+    const std::int64_t tiles =
+        std::clamp<std::int64_t>(task.tiles / (8 * pass.resident_blocks), 1, Plan::max_strip_tiles);
+    const std::int64_t strips_down = (task.tiles_down + tiles - 1) / tiles;
+    task.strip_rows = static_cast<int>(tiles) * task.tile_height;
+    // What is written ends with a sector, which may be in the columns that follow.
+    const bool shifts = task.normalizes && task.output_width % tensor_core_sector != 0;
+    task.strip_columns = task.tile_width - (shifts ? tensor_core_sector : 0);
+    const std::int64_t strips_across =
+        (task.output_width + task.strip_columns - 1) / task.strip_columns;
+    task.by_strips_down = FastDivision(static_cast<int>(strips_down));
+    task.by_strips_across = FastDivision(static_cast<int>(strips_across));
+    task.strips = planes * strips_across * strips_down;
+    CUtensorMap input{};
+    task.copies_in_bulk = task.loads_words && task.input_plane > 0;
+    if (task.copies_in_bulk) {
+      const std::int64_t images = planes / task.channel_tiles;
+      require_success(map_tensor_core_pass_input(task, static_cast<int>(images), input),
+                      "tensor map of the input");
+    }
+    launch(exec, label, std::min(task.strips, pass.resident_blocks), 0, pass.kernel, task, input);
+  }
+#endif
+
+  /// A cooperative launch where blocks wait for each other: all of them run, or none.
+  template <class Kernel, class... Arguments>
+  void launch(const ExecutionSpace& exec, const char* label, std::int64_t blocks,
+              std::int64_t shared_bytes, Kernel kernel, const TensorCoreTask& task,
+              const Arguments&... arguments) const {
     cudaLaunchAttribute cooperative;
     cooperative.id = cudaLaunchAttributeCooperative;
     cooperative.val.cooperative = task.publishes && task.normalizes ? 1 : 0;
     cudaLaunchConfig_t configuration{};
-    configuration.gridDim =
-        dim3(static_cast<unsigned>(std::min<std::int64_t>(task.tiles, resident_blocks_)));
+    configuration.gridDim = dim3(static_cast<unsigned>(blocks));
     configuration.blockDim = dim3(static_cast<unsigned>(plan_.block_threads()));
-    configuration.dynamicSmemBytes = plan_.shared_bytes();
+    configuration.dynamicSmemBytes = static_cast<std::size_t>(shared_bytes);
     configuration.stream = exec.cuda_stream();
     configuration.attrs = &cooperative;
     configuration.numAttrs = 1;
     std::uint64_t kernel_id = 0;
     Kokkos::Tools::beginParallelFor(label, Kokkos::Tools::Experimental::device_id(exec),
                                     &kernel_id);
-    require_success(cudaLaunchKernelEx(&configuration, kernel_, task), label);
+    require_success(cudaLaunchKernelEx(&configuration, kernel, task, arguments...), label);
     Kokkos::Tools::endParallelFor(kernel_id);
   }
 
@@ -391,6 +455,13 @@ class TensorCore {
   TensorCoreWeights<ExecutionSpace> packed_;
   Statistics statistics_;
   Counter tiles_taken_;
+#ifdef FUSEDCONV_HAVE_WGMMA
+  struct Pass {
+    TensorCorePassKernel kernel = nullptr;
+    std::int64_t resident_blocks = 0;
+  };
+  Pass passes_[2];  ///< for the statistics, and for y
+#endif
   std::int64_t resident_blocks_ = 0;
   bool one_pass_ = false;
 };

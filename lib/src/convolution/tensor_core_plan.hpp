@@ -39,6 +39,11 @@ struct TensorCorePlan {
   static constexpr std::int64_t warpgroup_channels = 64;
   static constexpr std::int64_t block_pixels_of_warpgroup = 128;
 
+  /// An image of more tiles is taken in two passes, whatever the GPU: their last bits differ.
+  static constexpr std::int64_t most_tiles_of_one_pass = 512;
+  /// Tiles of a strip at most.
+  static constexpr std::int64_t max_strip_tiles = 16;
+
   bool unrolled_by_warpgroup() const { return unrolled && warpgroups > 0; }
   std::int64_t threads() const { return 32 * warps; }
   std::int64_t block_threads() const { return threads() + (unrolled && warpgroups == 0 ? 32 : 0); }
@@ -92,7 +97,8 @@ struct TensorCorePlan {
   std::int64_t chunk_channels = 8;
   std::int64_t patch_height = 0;
   std::int64_t patch_pitch = 0;
-  bool unrolled = false;  ///< 3 x 3, at most 8 input channels: the kernel made for it
+  bool unrolled = false;   ///< 3 x 3, at most 8 input channels: the kernel made for it
+  bool in_passes = false;  ///< by the kernels made for two passes over large images
   /// In the kernel of wgmma: 4 warps, 64 channels x 128 pixels each; 0 in the others.
   std::int64_t warpgroups = 0;
 
@@ -211,7 +217,13 @@ inline void TensorCorePlan::cut() {
       best_width = width;
     }
   }
-  set_tile(best_height, best_width);
+  // Their kernels know the widest tile alone, which few tiles more are worth.
+  in_passes = false;
+  if (unrolled_by_warpgroup()) {
+    set_tile(block_pixels() / widest, widest);
+    in_passes = tiles_per_image() > most_tiles_of_one_pass && 4 * tiles.size() <= 5 * least;
+  }
+  if (!in_passes) set_tile(best_height, best_width);
 }
 
 inline void TensorCorePlan::set_tile(std::int64_t height, std::int64_t width) {
@@ -235,6 +247,7 @@ inline std::int64_t TensorCorePlan::shared_bytes() const {
 
 inline std::string TensorCorePlan::description() const {
   return std::string(warpgroups > 0 ? "tensor cores by warpgroups, " : "tensor cores, ") +
+         (in_passes ? "in two passes, " : "") +
          (precision == Precision::fp32 ? "operands of two float16 each" : "operands of float16") +
          ", tiles of " + std::to_string(tiles.tile_height) + " rows x " +
          std::to_string(tiles.tile_width) + " columns x " + std::to_string(block_channels()) +

@@ -19,6 +19,10 @@ inline constexpr int tensor_core_unrolled_products = 2;
 /// of 16 bytes that it begins and ends with.
 inline constexpr int tensor_core_unrolled_margin = 8;
 
+/// Floats of a sector of memory. Blocks of a pass do not keep together: sectors that two of them
+/// write parts of would be read and written in between.
+inline constexpr int tensor_core_sector = 8;
+
 /// Pairs that the kernel of warpgroups multiplies before it waits, and output pixels side by side
 /// in a row that it takes at once.
 inline constexpr int tensor_core_warpgroup_pairs = 3;
@@ -97,10 +101,12 @@ struct TensorCoreTask {
   double inverse_elements;         ///< 1 / (elements of a group x tensor_core_fixed_point)
   double eps;
   std::int64_t tiles;
+  std::int64_t strips;     ///< of tiles one below the other, which a pass's blocks take
   bool publishes;          ///< adds to the statistics
   bool normalizes;         ///< writes y
   bool begins_with_words;  ///< lines of a patch: where words of 16 bytes of the input begin
   bool loads_words;        ///< of 16 bytes, where lines begin with them
+  bool copies_in_bulk;     ///< in a pass: whether its input comes by a tensor map
   int store_floats;
 
   std::int64_t input_plane;  ///< floats from an input channel to the next
@@ -112,6 +118,8 @@ struct TensorCoreTask {
   int padding_height, padding_width, dilation_height, dilation_width;
   int norm_groups, channels_per_norm_group;
   int tile_height, tile_width, tiles_down, tiles_across;
+  int strip_rows, strip_columns;              ///< of a pass
+  int image_output_height, first_output_row;  ///< where a block of rows lies
   int channel_tiles, channel_tiles_per_group;
   int chunk_channels, chunks, pairs, pairs_of_group;
   int patch_height, patch_pitch, patch_plane;
@@ -127,6 +135,7 @@ struct TensorCoreTask {
   FastDivision by_tile_width, by_words_per_line, by_patch_height, by_patch_plane;
   FastDivision by_channels_per_norm_group, by_channel_tiles, by_channel_tiles_per_group;
   FastDivision by_tiles_down, by_tiles_across;
+  FastDivision by_strips_down, by_strips_across;
 };
 
 }  // namespace fusedconv::detail

@@ -63,6 +63,25 @@ class TensorCoreThread {
     return result;
   }
 
+  /// The same of two, with one reciprocal, of their product: the units for functions like it are
+  /// what passes with little else to do wait for. Powers are cut off where the product would
+  /// overflow; what they leave of an activation is below 2^-62 either way.
+  __device__ static void activate_pair(float& first, float& second) {
+    const auto denominator = [](float exponent) {
+      constexpr unsigned largest = 0x5f000000;  // 2^63
+      float power;
+      asm("ex2.approx.ftz.f32 %0, %1;" : "=f"(power) : "f"(exponent));
+      asm("min.NaN.f32 %0, %0, %1;" : "+f"(power) : "f"(__uint_as_float(largest)));
+      return 1.0f + power;
+    };
+    const float a = denominator(first);
+    const float b = denominator(second);
+    float reciprocal;
+    asm("rcp.approx.ftz.f32 %0, %1;" : "=f"(reciprocal) : "f"(a * b));
+    first = b * reciprocal;
+    second = a * reciprocal;
+  }
+
   /// First input column of a tile's patch.
   __device__ int first_column(const Tile& tile) const {
     const int left = tile.column * t.stride_width - t.padding_width;

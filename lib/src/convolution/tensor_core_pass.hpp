@@ -1,0 +1,447 @@
+// SPDX-License-Identifier: Apache-2.0
+#ifndef FUSEDCONV_SRC_CONVOLUTION_TENSOR_CORE_PASS_HPP
+#define FUSEDCONV_SRC_CONVOLUTION_TENSOR_CORE_PASS_HPP
+
+#include <cuda.h>
+
+#include <cstdint>
+#include <type_traits>
+
+#include "tensor_core_band.hpp"
+#include "tensor_core_warpgroup.hpp"
+
+namespace fusedconv::detail {
+
+/// A pass over images too large to be in flight at once: the first one adds up their statistics,
+/// the second one computes the same activations again and writes y. Nobody waits for anybody, so
+/// that activations stay in registers, and blocks go down strips of tiles whose bands of input they
+/// convert once. README.md in this folder tells how it works.
+template <class C>
+class TensorCorePass : public TensorCoreBands<C> {
+ public:
+  using Base = TensorCoreBands<C>;
+
+  __device__ TensorCorePass(const TensorCoreTask& task, const CUtensorMap& map) : Base(task, map) {}
+
+  __device__ void run() {
+    Base::prepare_to_fetch();
+    if (thread == taking_thread) find_strip(0, blockIdx.x);
+    synchronize();
+    const bool all_in_float = *t.all_in_float != 0;
+    fetch(strip(0), 0);
+    for (int turn = 0; strip(turn).rows > 0; ++turn) {
+      unsigned taken = 0;
+      if (thread == taking_thread) taken = gridDim.x + atomicAdd(t.tiles_taken, 1u);
+      begin(turn);
+      this->await_band();
+      unsigned high;
+      int exponent, imprecise;
+      {
+        const auto values = this->read_band();
+        high = this->largest_of(values);
+        if (thread == taking_thread) find_strip(turn + 1, taken);
+        exponent = this->exponent_of(high);
+        imprecise = this->convert(values, slot, exponent);
+      }
+      fetch(strip(turn), 1);
+      const int tiles = (strip(turn).rows + C::tile_height - 1) / C::tile_height;
+      for (int tile = 0; tile < tiles; ++tile) {
+        this->await_band();
+        const auto values = this->read_band();
+        const unsigned below = this->largest_of(values);
+        const unsigned both = max(high, below);
+        const int exponent_of_both = this->exponent_of(both);
+        const int imprecise_below = this->convert(values, slot ^ 1, exponent_of_both);
+        if (exponent != exponent_of_both && high != 0) {
+          fetch(strip(turn), tile);
+          this->await_band();
+          imprecise = this->convert(this->read_band(), slot, exponent_of_both);
+        }
+        exponent = exponent_of_both;
+        if (tile + 1 < tiles) {
+          fetch(strip(turn), tile + 2);
+        } else if (strip(turn + 1).rows > 0) {
+          fetch(strip(turn + 1), 0);
+        }
+        if (all_in_float || !Base::is_in_range(both) ||
+            imprecise + imprecise_below > Base::tolerated_threads) {
+          kept += compute_in_float(t, input, turn, tile, normalization);
+        } else {
+          compute(turn, tile, power_of_two(max(exponent - C::top, 1)));
+        }
+        high = below;
+        imprecise = imprecise_below;
+        slot ^= 1;
+      }
+      slot ^= 1;
+    }
+    if constexpr (!C::normalizes) publish();
+  }
+
+ private:
+  using Base::activation;
+  using Base::address_of;
+  using Base::fetch;
+  using Base::input;
+  using Base::lane;
+  using Base::load_fragment;
+  using Base::power_of_two;
+  using Base::shared;
+  using Base::synchronize;
+  using Base::t;
+  using Base::thread;
+  using Base::warp;
+
+  static constexpr int taking_thread = C::threads - 32;
+  static constexpr int blocks = C::part_columns / 8;
+  static constexpr int rows = C::tile_height;
+  static constexpr int pairs = (C::kernel + 1) * C::kernel / 2;
+  static_assert(C::kernel == 3 && rows == tensor_core_unrolled_rows);
+
+  /// Of 8 columns and two rows a thread has two neighbours each, of one channel.
+  using Sums = float[blocks][2 * rows];
+  using Moments = TensorCoreMoments;
+
+  __device__ static TensorCoreStrip& strip(int turn) { return shared().strips[turn % 2]; }
+  /// Outputs that a tile has in a channel.
+  __device__ int outputs_of_channel(int turn, int tile) const {
+    return min(strip(turn).rows - tile * C::tile_height, C::tile_height) * strip(turn).columns;
+  }
+  __device__ int channel() const { return warp * C::warp_channels + lane / 4; }
+  /// Column of a lane's first sum, from the part's first on.
+  __device__ int lane_column() const { return 2 * (lane % 4); }
+
+  __device__ void find_strip(int turn, std::int64_t number) const {
+    TensorCoreStrip& s = strip(turn);
+    s.rows = 0;
+    if (number >= t.strips) return;
+    int i = static_cast<int>(number);
+    const int channel_tile = t.by_channel_tiles.divide(i);
+    const int across = t.by_strips_across.divide(i);
+    const int down = t.by_strips_down.divide(i);
+    s.image = i;
+    s.group = channel_tile;
+    const int in_group = t.by_channel_tiles_per_group.divide(s.group) * C::channels;
+    s.channel = s.group * t.group_out_channels + in_group;
+    s.m_tile = channel_tile * (C::channels / 16);
+    s.channels = min(t.group_out_channels - in_group, C::channels);
+    s.row = down * t.strip_rows;
+    s.column = across * t.strip_columns;
+    s.rows = min(t.output_height - s.row, t.strip_rows);
+    s.columns = min(t.output_width - s.column, C::tile_width);
+  }
+
+  __device__ bool has_channel(int turn) const { return channel() < strip(turn).channels; }
+  /// Of all channels; the first of the strip instead of one that does not exist.
+  __device__ int own_channel(int turn) const {
+    return strip(turn).channel + (has_channel(turn) ? channel() : 0);
+  }
+  __device__ unsigned long long* statistics_of(int turn) const {
+    if (!has_channel(turn)) return nullptr;
+    const int group = t.by_channels_per_norm_group.quotient(own_channel(turn));
+    return t.statistics + (static_cast<std::int64_t>(strip(turn).image) * t.norm_groups + group) *
+                              tensor_core_statistics_words;
+  }
+
+  /// What stays the same in a strip.
+  __device__ void begin(int turn) {
+    const float4 constant = t.channel_constants[own_channel(turn)];
+    factor = constant.x;
+    offset = constant.y;
+    if constexpr (C::normalizes) {
+      const float4 n = this->await_statistics_of(strip(turn).image, own_channel(turn));
+      normalization = make_float3(n.x, n.y, n.z);
+    } else if (unsigned long long* const statistics = statistics_of(turn);
+               statistics != published_to) {
+      publish();
+      published_to = statistics;
+    }
+  }
+
+  /// A warp's matrices of weights. \param part 0: high halves, 1: low halves
+  __device__ void load_weights(int turn, int part, uint4 (&weights)[pairs]) const {
+    const uint4* const fragments =
+        t.weights + ((strip(turn).m_tile * rows + warp) * pairs * 2 + part) * 32 + lane;
+#pragma unroll
+    for (int pair = 0; pair < pairs; ++pair) weights[pair] = load_fragment(fragments + pair * 64);
+  }
+
+  /// The products of a part of the columns, added to its sums or the first of them. A pair of taps
+  /// is one below the other, in one band.
+  /// \tparam Upper slot of the upper band: known, the places of operands are constants
+  template <int Upper, int Part, int LowInput, bool Adds>
+  __device__ void multiply(const uint4 (&weights)[pairs], Sums& sum) const {
+#pragma unroll
+    for (int pair = 0; pair < pairs; ++pair) {
+      const int band = pair < C::kernel ? Upper : 1 - Upper;
+      const unsigned place = pair % C::kernel + Part * C::part_columns + LowInput * C::low_halves +
+                             (static_cast<unsigned>(C::band_pitch) << 16);
+      Wgmma::multiply(sum, weights[pair], address_of(shared().bands[band]) / 16 + place,
+                      Adds || pair > 0);
+    }
+  }
+
+  /// The sums of a part. Small products come first: what is cut off of a sum grows with it.
+  template <int Upper, int Part>
+  __device__ void multiply(int turn, Sums& sum) const {
+    uint4 weights[pairs];
+    load_weights(turn, C::split ? 1 : 0, weights);
+    Wgmma::begin();
+    multiply<Upper, Part, 0, false>(weights, sum);
+    if constexpr (C::split) {
+      Wgmma::commit();
+      uint4 high[pairs];
+      load_weights(turn, 0, high);
+      Wgmma::await();
+      Wgmma::keep_in_registers(sum);
+      Wgmma::begin();
+      multiply<Upper, Part, 1, true>(high, sum);
+      multiply<Upper, Part, 0, true>(high, sum);
+    }
+    Wgmma::commit();
+    Wgmma::await();
+    Wgmma::keep_in_registers(sum);
+  }
+
+  template <int Part>
+  __device__ void compute_part(int turn, float unscale, Sums& sum) const {
+    if (slot == 0) {
+      multiply<0, Part>(turn, sum);
+    } else {
+      multiply<1, Part>(turn, sum);
+    }
+    activate(factor * unscale, sum);
+  }
+
+  __device__ void compute(int turn, int tile, float unscale) {
+    static_assert(C::parts == 2);
+    if constexpr (C::normalizes) {
+      Sums sum[C::parts];
+      compute_part<0>(turn, unscale, sum[0]);
+      compute_part<1>(turn, unscale, sum[1]);
+      store(turn, tile, sum);
+    } else {
+      Sums sum;
+      compute_part<0>(turn, unscale, sum);
+      Moments moments{__shfl_sync(0xffffffffu, sum[0][0], lane & ~3)};
+      add(turn, tile, 0, sum, moments);
+      compute_part<1>(turn, unscale, sum);
+      add(turn, tile, 1, sum, moments);
+      kept += word_of(turn, tile, moments);
+    }
+  }
+
+  __device__ void activate(float scaled, Sums& sum) const {
+#pragma unroll
+    for (auto& block : sum) {
+#pragma unroll
+      for (int i = 0; i < 2 * rows; i += 2) {
+        block[i] = fmaf(block[i], scaled, offset);
+        block[i + 1] = fmaf(block[i + 1], scaled, offset);
+        Base::activate_pair(block[i], block[i + 1]);
+      }
+    }
+  }
+
+  /// Adds what a thread has of a part to its moments.
+  __device__ void add(int turn, int tile, int part, const Sums& activations,
+                      Moments& moments) const {
+    const TensorCoreStrip& s = strip(turn);
+    const int columns = s.columns - part * C::part_columns;
+    if (columns >= C::part_columns && s.rows >= (tile + 1) * C::tile_height) {
+      add<true>(activations, moments, columns, columns);
+    } else {
+      add<false>(activations, moments, columns, s.rows > tile * C::tile_height + 1 ? columns : 0);
+    }
+  }
+
+  /// \tparam Whole whether all are output, else columns of the upper and of the lower row that are
+  template <bool Whole>
+  __device__ void add(const Sums& activations, Moments& moments, int upper, int lower) const {
+#pragma unroll
+    for (int below = 0; below < rows; ++below) {
+      const int columns = (below == 0 ? upper : lower) - lane_column();
+#pragma unroll
+      for (int n = 0; n < blocks; ++n) {
+#pragma unroll
+        for (int k = 0; k < 2; ++k) {
+          moments.add(activations[n][2 * below + k], Whole || n * 8 + k < columns, k);
+        }
+      }
+    }
+  }
+
+  /// What a tile adds to the one of tensor_core_statistics_words that a thread keeps of its
+  /// channel.
+  __device__ unsigned long long word_of(int turn, int tile, Moments moments) const {
+    moments.combine();
+    const double n = outputs_of_channel(turn, tile);
+    const double total = lane % 4 < 2 ? moments.sum(n) : moments.sum_of_squares(n);
+    if (total >= 0) return this->fixed_point_word(total, lane % 2 == 0);
+    if (unsigned long long* const statistics = statistics_of(turn)) {
+      atomicOr(statistics, tensor_core_not_a_number);
+    }
+    return 0;
+  }
+
+  __device__ void publish() {
+    if (published_to != nullptr) atomicAdd(published_to + lane % 4, kept);
+    kept = 0;
+  }
+
+  __device__ float normalized(float activation) const {
+    return (activation - normalization.x) * normalization.y + normalization.z;
+  }
+
+  /// First output of a row in a channel of the strip.
+  __device__ float* output_of(int turn, int row, int channel) const {
+    const TensorCoreStrip& s = strip(turn);
+    return t.y +
+           ((static_cast<std::int64_t>(s.image) * t.out_channels + s.channel + channel) *
+                t.output_height +
+            s.row + row) *
+               t.output_width +
+           s.column;
+  }
+
+  /// Writes a warp's activations, normalised, row by row by way of shared memory, from which
+  /// neighbouring threads take neighbours.
+  __device__ void store(int turn, int tile, const Sums (&activations)[C::parts]) const {
+    float* const target = &shared().activations[channel()][lane_column()];
+#pragma unroll
+    for (int below = 0; below < rows; ++below) {
+      __syncwarp();
+#pragma unroll
+      for (int part = 0; part < C::parts; ++part) {
+#pragma unroll
+        for (int n = 0; n < blocks; ++n) {
+          *reinterpret_cast<float2*>(target + part * C::part_columns + n * 8) =
+              make_float2(normalized(activations[part][n][2 * below]),
+                          normalized(activations[part][n][2 * below + 1]));
+        }
+      }
+      __syncwarp();
+      const int row = tile * C::tile_height + below;
+      if (row >= strip(turn).rows) return;
+      switch (t.store_floats) {
+        case 4:
+          store_row<4>(turn, row);
+          break;
+        case 2:
+          store_row<2>(turn, row);
+          break;
+        default:
+          store_row<1>(turn, row);
+      }
+    }
+  }
+
+  /// Floats of y before a row of the strip, modulo 2^32. A strip writes from the beginning of a
+  /// sector of y to that of another, if y begins with one: worked out from the place in the image,
+  /// for a block of rows is to have the bits of the whole.
+  /// \param row     of the strip
+  /// \param channel of the strip
+  __device__ unsigned floats_before(int turn, int row, int channel) const {
+    const TensorCoreStrip& s = strip(turn);
+    return (static_cast<unsigned>(s.channel + channel) * t.image_output_height +
+            t.first_output_row + s.row + row) *
+           t.output_width;
+  }
+  /// What it writes of a row, from its first column on.
+  struct Columns {
+    int begin, end;
+  };
+  __device__ Columns columns_of(int turn, unsigned floats_before_row) const {
+    const TensorCoreStrip& s = strip(turn);
+    const int shift = -floats_before_row % tensor_core_sector;
+    return {s.column == 0 ? 0 : shift, min(t.strip_columns + shift, s.columns)};
+  }
+
+  template <int Floats>
+  __device__ void store_row(int turn, int row) const {
+    using Word =
+        std::conditional_t<Floats == 4, float4, std::conditional_t<Floats == 2, float2, float>>;
+    constexpr int words = C::tile_width / Floats / 32;
+    const std::int64_t plane = static_cast<std::int64_t>(t.output_height) * t.output_width;
+    const unsigned image_plane = static_cast<unsigned>(t.image_output_height) * t.output_width;
+    const int first = warp * C::warp_channels;
+    const int channels = min(strip(turn).channels - first, C::warp_channels);
+    unsigned before = floats_before(turn, row, first);
+    float* target = output_of(turn, row, first) + lane * Floats;
+    const float* source = &shared().activations[first][lane * Floats];
+#pragma unroll 4
+    for (int channel = 0; channel < channels; ++channel) {
+      const Columns columns = columns_of(turn, before);
+      const int left = columns.end - columns.begin - lane * Floats;
+#pragma unroll
+      for (int i = 0; i < words; ++i) {
+        if (i * 32 * Floats < left) {
+          const int column = columns.begin + i * 32 * Floats;
+          *reinterpret_cast<Word*>(target + column) =
+              *reinterpret_cast<const Word*>(source + column);
+        }
+      }
+      before += image_plane;
+      target += plane;
+      source += C::activation_pitch;
+    }
+  }
+
+  /// A tile in float32 throughout, for input or weights whose range float16 does not hold. Out of
+  /// line, so that the usual way keeps its sums in registers. Returns word_of() it.
+  __device__ __noinline__ static unsigned long long compute_in_float(const TensorCoreTask& task,
+                                                                     const CUtensorMap& input,
+                                                                     int turn, int tile,
+                                                                     float3 normalization) {
+    TensorCorePass pass(task, input);
+    pass.normalization = normalization;
+    return pass.compute_in_float(turn, tile);
+  }
+
+  __device__ unsigned long long compute_in_float(int turn, int tile) const {
+    const TensorCoreStrip& s = strip(turn);
+    const TensorCoreTile place{s.image,    s.group,
+                               s.channel,  s.m_tile,
+                               s.channels, s.row + tile * C::tile_height,
+                               s.column,   min(s.rows - tile * C::tile_height, C::tile_height),
+                               s.columns};
+    const float4 constant = t.channel_constants[own_channel(turn)];
+    Moments moments;
+#pragma unroll 1
+    for (int pixel = lane % 4; pixel < C::tile_height * C::tile_width; pixel += 4) {
+      const int row = pixel / C::tile_width;
+      const int column = pixel % C::tile_width;
+      const bool is_output = row < place.rows && column < place.columns;
+      const float value = activation(
+          fmaf(this->convolve_in_float(place, pixel, channel()), constant.z, constant.y));
+      if constexpr (C::normalizes) {
+        const int strip_row = tile * C::tile_height + row;
+        const Columns columns = columns_of(turn, floats_before(turn, strip_row, channel()));
+        if (is_output && has_channel(turn) && column >= columns.begin && column < columns.end) {
+          output_of(turn, strip_row, channel())[column] = normalized(value);
+        }
+      } else {
+        if (pixel < 4) moments.pivot = __shfl_sync(0xffffffffu, value, lane & ~3);
+        moments.add(value, is_output, 0);
+      }
+    }
+    return C::normalizes ? 0 : word_of(turn, tile, moments);
+  }
+
+  int slot = 0;  ///< of the upper band
+  float factor, offset;
+  float3 normalization;  ///< mean, factor, offset
+  unsigned long long kept = 0;
+  unsigned long long* published_to = nullptr;
+};
+
+template <class C>
+__global__ void __launch_bounds__(C::block_threads, C::blocks_per_multiprocessor)
+    tensor_core_pass(const __grid_constant__ TensorCoreTask task,
+                     const __grid_constant__ CUtensorMap input) {
+  TensorCorePass<C>(task, input).run();
+}
+
+}  // namespace fusedconv::detail
+
+#endif
