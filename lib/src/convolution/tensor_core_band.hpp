@@ -53,7 +53,7 @@ class TensorCoreBands : public TensorCoreStatistics<C> {
   }
 
   /// Starts copying a band, zeros around the image. \param band counted from the strip's first
-  __device__ void fetch(const TensorCoreStrip& strip, int band) const {
+  __device__ void fetch(const TensorCoreTile& strip, int band) const {
     const int top = strip.row - t.padding_height + band * C::band_rows;
     const int left = (strip.column - t.padding_width) & (t.begins_with_words ? ~3 : ~0);
     const int planes = strip.image * t.groups + strip.group;

@@ -102,7 +102,7 @@ class TensorCorePass : public TensorCoreBands<C> {
   using Sums = float[blocks][2 * rows];
   using Moments = TensorCoreMoments;
 
-  __device__ static TensorCoreStrip& strip(int turn) { return shared().strips[turn % 2]; }
+  __device__ static TensorCoreTile& strip(int turn) { return shared().strips[turn % 2]; }
   /// Outputs that a tile has in a channel.
   __device__ int outputs_of_channel(int turn, int tile) const {
     return min(strip(turn).rows - tile * C::tile_height, C::tile_height) * strip(turn).columns;
@@ -112,21 +112,13 @@ class TensorCorePass : public TensorCoreBands<C> {
   __device__ int lane_column() const { return 2 * (lane % 4); }
 
   __device__ void find_strip(int turn, std::int64_t number) const {
-    TensorCoreStrip& s = strip(turn);
+    TensorCoreTile& s = strip(turn);
     s.rows = 0;
     if (number >= t.strips) return;
-    int i = static_cast<int>(number);
-    const int channel_tile = t.by_channel_tiles.divide(i);
-    const int across = t.by_strips_across.divide(i);
-    const int down = t.by_strips_down.divide(i);
-    s.image = i;
-    s.group = channel_tile;
-    const int in_group = t.by_channel_tiles_per_group.divide(s.group) * C::channels;
-    s.channel = s.group * t.group_out_channels + in_group;
-    s.m_tile = channel_tile * (C::channels / 16);
-    s.channels = min(t.group_out_channels - in_group, C::channels);
-    s.row = down * t.strip_rows;
-    s.column = across * t.strip_columns;
+    const auto place =
+        this->find_channels(s, static_cast<int>(number), t.by_strips_across, t.by_strips_down);
+    s.row = place.down * t.strip_rows;
+    s.column = place.across * t.strip_columns;
     s.rows = min(t.output_height - s.row, t.strip_rows);
     s.columns = min(t.output_width - s.column, C::tile_width);
   }
@@ -246,7 +238,7 @@ class TensorCorePass : public TensorCoreBands<C> {
   /// Adds what a thread has of a part to its moments.
   __device__ void add(int turn, int tile, int part, const Sums& activations,
                       Moments& moments) const {
-    const TensorCoreStrip& s = strip(turn);
+    const TensorCoreTile& s = strip(turn);
     const int columns = s.columns - part * C::part_columns;
     if (columns >= C::part_columns && s.rows >= (tile + 1) * C::tile_height) {
       add<true>(activations, moments, columns, columns);
@@ -295,7 +287,7 @@ class TensorCorePass : public TensorCoreBands<C> {
 
   /// First output of a row in a channel of the strip.
   __device__ float* output_of(int turn, int row, int channel) const {
-    const TensorCoreStrip& s = strip(turn);
+    const TensorCoreTile& s = strip(turn);
     return t.y +
            ((static_cast<std::int64_t>(s.image) * t.out_channels + s.channel + channel) *
                 t.output_height +
@@ -342,7 +334,7 @@ class TensorCorePass : public TensorCoreBands<C> {
   /// \param row     of the strip
   /// \param channel of the strip
   __device__ unsigned floats_before(int turn, int row, int channel) const {
-    const TensorCoreStrip& s = strip(turn);
+    const TensorCoreTile& s = strip(turn);
     return (static_cast<unsigned>(s.channel + channel) * t.image_output_height +
             t.first_output_row + s.row + row) *
            t.output_width;
@@ -352,7 +344,7 @@ class TensorCorePass : public TensorCoreBands<C> {
     int begin, end;
   };
   __device__ Columns columns_of(int turn, unsigned floats_before_row) const {
-    const TensorCoreStrip& s = strip(turn);
+    const TensorCoreTile& s = strip(turn);
     const int shift = -floats_before_row % tensor_core_sector;
     return {s.column == 0 ? 0 : shift, min(t.strip_columns + shift, s.columns)};
   }
@@ -399,12 +391,9 @@ class TensorCorePass : public TensorCoreBands<C> {
   }
 
   __device__ unsigned long long compute_in_float(int turn, int tile) const {
-    const TensorCoreStrip& s = strip(turn);
-    const TensorCoreTile place{s.image,    s.group,
-                               s.channel,  s.m_tile,
-                               s.channels, s.row + tile * C::tile_height,
-                               s.column,   min(s.rows - tile * C::tile_height, C::tile_height),
-                               s.columns};
+    TensorCoreTile place = strip(turn);
+    place.row += tile * C::tile_height;
+    place.rows = min(place.rows - tile * C::tile_height, C::tile_height);
     const float4 constant = t.channel_constants[own_channel(turn)];
     Moments moments;
 #pragma unroll 1

@@ -52,25 +52,13 @@ struct TensorCorePassConfiguration {
   static constexpr int warp_pixels = tile_height * tile_width;
 };
 
-/// A column of tiles of an image and a set of channels, one below the other.
-struct TensorCoreStrip {
-  int image;
-  int group;
-  int channel;  ///< first, of all
-  int m_tile;   ///< of the first channel, in the packed weights
-  int channels;
-  int row;
-  int column;
-  int rows;     ///< 0: there is none
-  int columns;  ///< to the end of the image, at most a tile's
-};
-
 template <class C>
 struct TensorCorePassShared {
   alignas(128) float raw[8][C::band_rows][C::raw_pitch];  ///< a band as it was fetched
   uint4 bands[2][C::band_words];
   float activations[C::normalizes ? C::channels : 1][C::activation_pitch];  ///< a row each
-  TensorCoreStrip strips[2];                                                ///< in turn
+  /// In turn: columns of tiles one below the other, as one; without rows there is none.
+  TensorCoreTile strips[2];
   unsigned largest[C::warps];
   std::uint64_t fetched;  ///< barrier
 };

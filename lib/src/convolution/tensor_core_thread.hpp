@@ -38,21 +38,32 @@ class TensorCoreThread {
 
   __device__ void find_tile(int turn, int i) const {
     Tile& tile = shared().tiles[turn % 4];
+    const Place place = find_channels(tile, i, t.by_tiles_across, t.by_tiles_down);
+    tile.row = place.down * t.tile_height;
+    // Turned from row to row: else all blocks of a multiprocessor could have the last column of
+    // tiles, which takes longest where it is cut off, and the others would wait for them.
+    tile.column = (place.across + place.down) % t.tiles_across * t.tile_width;
+    tile.rows = min(t.output_height - tile.row, t.tile_height);
+    tile.columns = min(t.output_width - tile.column, t.tile_width);
+  }
+
+  /// Where one is among those of its image and channels.
+  struct Place {
+    int across, down;
+  };
+  /// Works out of a number the image and the channels.
+  __device__ Place find_channels(Tile& tile, int i, const FastDivision& by_across,
+                                 const FastDivision& by_down) const {
     const int channel_tile = t.by_channel_tiles.divide(i);
-    const int across = t.by_tiles_across.divide(i);
-    const int down = t.by_tiles_down.divide(i);
+    const int across = by_across.divide(i);
+    const int down = by_down.divide(i);
     tile.image = i;
     tile.group = channel_tile;
     const int in_group = t.by_channel_tiles_per_group.divide(tile.group) * C::channels;
     tile.channel = tile.group * t.group_out_channels + in_group;
     tile.m_tile = channel_tile * (C::channels / 16);
     tile.channels = min(t.group_out_channels - in_group, C::channels);
-    tile.row = down * t.tile_height;
-    // Turned from row to row: else all blocks of a multiprocessor could have the last column of
-    // tiles, which takes longest where it is cut off, and the others would wait for them.
-    tile.column = (across + down) % t.tiles_across * t.tile_width;
-    tile.rows = min(t.output_height - tile.row, t.tile_height);
-    tile.columns = min(t.output_width - tile.column, t.tile_width);
+    return {across, down};
   }
 
   /// 1 / (1 + 2^exponent).
