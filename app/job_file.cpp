@@ -28,6 +28,19 @@ std::vector<hdf5::Region> parts_of(const hdf5::Region& region, const Shape& shap
   return parts;
 }
 
+/// Does what reads an input. What HDF5 finds wrong with one that was written to meanwhile is just
+/// that. \throws FileChanged
+template <class Action>
+void read_unchanged(const InputFile& file, const Action& action) {
+  try {
+    action();
+  } catch (const hdf5::Error&) {
+    require_unchanged(file.name, file.state);
+    throw;
+  }
+  require_unchanged(file.name, file.state);
+}
+
 }  // namespace
 
 JobFile::JobFile(const Communicator& of, int first_rank, int ranks, const Shape& shape,
@@ -48,9 +61,11 @@ void JobFile::open() {
   output_.open(found_);
   const hdf5::PropertyList access =
       file_.other_files.empty() ? hdf5::access_by(ranks_, form_.hints) : hdf5::access_alone();
-  input_file_ = hdf5::File::open_read_only(file_.name, access.id());
-  input_ =
-      hdf5::naming_file(file_.name, [&] { return hdf5::Dataset::open(*input_file_, "input"); });
+  read_unchanged(file_, [&] {
+    input_file_ = hdf5::File::open_read_only(file_.name, access.id());
+    input_ =
+        hdf5::naming_file(file_.name, [&] { return hdf5::Dataset::open(*input_file_, "input"); });
+  });
   if (!file_.reference.empty()) {
     verification_.emplace(ranks_, file_.reference, !file_.reference_in_other_files,
                           form_.storage.type);
@@ -58,8 +73,9 @@ void JobFile::open() {
 }
 
 void JobFile::read(const hdf5::Region& region, float* values) {
-  hdf5::naming_file(file_.name, [&] { hdf5::read_region(*input_, region, values); });
-  require_unchanged(file_.name, file_.state);
+  read_unchanged(file_, [&] {
+    hdf5::naming_file(file_.name, [&] { hdf5::read_region(*input_, region, values); });
+  });
 }
 
 void JobFile::write(const hdf5::Region& region, const float* values) {
