@@ -37,6 +37,7 @@ class JobFile {
           const OutputForm& form);
 
   /// Called by all of the file's ranks.
+  /// \throws FileChanged if the input is no longer what it was when it was checked
   void open();
   /// Reads a region of the input to contiguous memory.
   /// \throws FileChanged if the input is no longer what it was when it was checked

@@ -25,7 +25,7 @@ struct TensorCorePassConfiguration {
   static constexpr bool statistics_warp = false;
   static constexpr int threads = 32 * warps;
   static constexpr int block_threads = threads;
-  /// The second pass waits for memory with three as with four, and has registers to spare.
+  /// The second pass needs the registers of three: 1.26 for 1.35 ms with four, for a large image.
   static constexpr int blocks_per_multiprocessor = normalizes ? 3 : 4;
   static constexpr int channels = 32;
   static constexpr int warp_channels = channels / warps;

@@ -76,11 +76,10 @@ struct Wgmma {
     for (Sums& sum : sums) keep_in_registers(sum);
   }
 
-  /// Until all products are done but those of the last so many commits.
-  template <int Pending = 0>
+  /// Until all products are done.
   __device__ static void await() {
 #ifdef __CUDA_ARCH_FEAT_SM90_ALL
-    asm volatile("wgmma.wait_group.sync.aligned %0;" ::"n"(Pending) : "memory");
+    asm volatile("wgmma.wait_group.sync.aligned 0;" ::: "memory");
 #endif
   }
 };
