@@ -322,6 +322,36 @@ TYPED_TEST(NumericsTest, ChannelsFarApartAreNormalizedOrNan) {
   expect_within_bounds<TypeParam>(problem);
 }
 
+// Activations near 1 beside those whose squares are no floats.
+TYPED_TEST(NumericsTest, ActivationsWhoseSquaresUnderflowAreNormalized) {
+  const Shape depthwise{.batch = 1,
+                        .in_channels = 8,
+                        .height = 8,
+                        .width = 43,
+                        .out_channels = 8,
+                        .kernel_size = {3, 3},
+                        .groups = 8,
+                        .num_groups = 4};
+  const Shape large{.batch = 1,
+                    .in_channels = 1,
+                    .height = 522,
+                    .width = 202,
+                    .out_channels = 2,
+                    .kernel_size = {3, 3},
+                    .num_groups = 1};
+  for (const Shape& shape : {of_two_groups, depthwise, large}) {
+    SCOPED_TRACE(to_string(shape));
+    Problem problem = random_problem(shape, 1);
+    for (float& value : problem.input) value += 3;
+    const auto taps = static_cast<float>(shape.in_channels_per_group() * shape.kernel_area());
+    std::fill(problem.conv_weight.begin(), problem.conv_weight.end(), -60 / (3.5F * taps));
+    for (std::size_t o = 0; o < problem.scale.size(); ++o) {
+      problem.scale[o] = o % 2 == 0 ? 1.0F : -0.4F;
+    }
+    expect_within_bounds<TypeParam>(problem);
+  }
+}
+
 TYPED_TEST(NumericsTest, RandomLayersAreWithinTheirBounds) {
   const std::optional<std::int64_t> one = number_from_environment("FUSEDCONV_NUMERICS_SEED");
   const std::int64_t first =

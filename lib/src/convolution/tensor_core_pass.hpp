@@ -269,11 +269,12 @@ class TensorCorePass : public TensorCoreBands<C> {
     moments.combine();
     const double n = outputs_of_channel(turn, tile);
     const double total = lane % 4 < 2 ? moments.sum(n) : moments.sum_of_squares(n);
-    if (total >= 0) return this->fixed_point_word(total, lane % 2 == 0);
-    if (unsigned long long* const statistics = statistics_of(turn)) {
-      atomicOr(statistics, tensor_core_not_a_number);
+    if (isnan(total)) {
+      if (unsigned long long* const statistics = statistics_of(turn)) {
+        atomicOr(statistics, tensor_core_not_a_number);
+      }
     }
-    return 0;
+    return this->fixed_point_word(total, lane % 2 == 0);
   }
 
   __device__ void publish() {

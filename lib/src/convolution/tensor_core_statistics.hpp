@@ -95,11 +95,8 @@ class TensorCoreStatistics : public TensorCoreProduct<C> {
         }
       }
       unsigned long long* const word = statistics_of(tile) + i;
-      if (!(total >= 0)) {
-        // In program order to the same word: seen with the arrival.
-        atomicOr(word, tensor_core_not_a_number);
-        total = 0;
-      }
+      // In program order to the same word: seen with the arrival.
+      if (isnan(total)) atomicOr(word, tensor_core_not_a_number);
       const unsigned long long value = fixed_point_word(total, i % 2 == 0);
       if (keeps) {
         shared().kept[i] += value;
@@ -110,9 +107,10 @@ class TensorCoreStatistics : public TensorCoreProduct<C> {
     if (keeps && is_last) add_kept(tile);
   }
 
-  /// A sum as integers: whole units, or what they leave.
+  /// A sum as integers: whole units, or what they leave. NaN is none, and so is what rounding has
+  /// made less than none: the sum of squares that underflow.
   __device__ static unsigned long long fixed_point_word(double total, bool is_high) {
-    const double scaled = total * tensor_core_fixed_point;
+    const double scaled = fmax(total, 0.0) * tensor_core_fixed_point;
     const auto high = static_cast<unsigned long long>(scaled);
     const auto low = static_cast<unsigned long long>((scaled - static_cast<double>(high)) *
                                                      tensor_core_fixed_point_low);
