@@ -352,6 +352,31 @@ TYPED_TEST(NumericsTest, ActivationsWhoseSquaresUnderflowAreNormalized) {
   }
 }
 
+// Statistics are of differences from one of the values, which must not be taken from outside of the
+// image where a tile is not full.
+TYPED_TEST(NumericsTest, ChannelsThatVaryLittleKeepTheirDeviation) {
+  for (const std::int64_t width : {5, 37, 70, 131, 200}) {
+    const Shape shape{.batch = 1,
+                      .in_channels = 1,
+                      .height = 1,
+                      .width = width,
+                      .out_channels = 6,
+                      .kernel_size = {4, 4},
+                      .padding = {2, 2},
+                      .num_groups = 6,
+                      .eps = 1e-8};
+    SCOPED_TRACE(to_string(shape));
+    Problem problem = random_problem(shape, 1);
+    for (float& value : problem.conv_weight) value *= 0.1F;
+    const Reference reference(problem);
+    for (const Algorithm algorithm : available_algorithms<TypeParam>(shape)) {
+      SCOPED_TRACE(to_string(algorithm));
+      const std::vector<float> y = run_layer(TypeParam(), problem, {.algorithm = algorithm});
+      EXPECT_LE(l2_distance(y, reference.y), float32_tolerance(problem));
+    }
+  }
+}
+
 TYPED_TEST(NumericsTest, RandomLayersAreWithinTheirBounds) {
   const std::optional<std::int64_t> one = number_from_environment("FUSEDCONV_NUMERICS_SEED");
   const std::int64_t first =

@@ -228,9 +228,7 @@ class TensorCoreBlock : public TensorCoreStatistics<C> {
             value = activation(fmaf(value, factor, constant.y));
           }
         }
-        // Relative to one of the values, so that nothing cancels where they are alike.
-        float pivot = Full || is_output[0][0] != 0 ? sum[m][0][2 * half] : 0.0f;
-        pivot = __shfl_sync(0xffffffffu, pivot, lane & ~3);
+        const float pivot = pivot_of<Full>(sum[m], half, is_output);
         float shifted_of[4] = {}, squares_of[4] = {};  // chains of additions side by side
 #pragma unroll
         for (int n = 0; n < C::n_tiles; ++n) {
@@ -262,6 +260,30 @@ class TensorCoreBlock : public TensorCoreStatistics<C> {
         }
       }
     }
+  }
+
+  /// One of the activations that four threads have of a channel: relative to it nothing cancels
+  /// where they are alike. The threads' first pixel need not be an output, though others are.
+  template <bool Full>
+  __device__ float pivot_of(const float (&activations)[C::n_tiles][4], int half,
+                            const unsigned (&is_output)[C::n_tiles][2]) const {
+    float pivot = activations[0][2 * half];
+    if constexpr (!Full) {
+      pivot = 0;
+#pragma unroll
+      for (int n = C::n_tiles - 1; n >= 0; --n) {
+#pragma unroll
+        for (int i = 1; i >= 0; --i) {
+          pivot =
+              __uint_as_float((__float_as_uint(activations[n][2 * half + i]) & is_output[n][i]) |
+                              (__float_as_uint(pivot) & ~is_output[n][i]));
+        }
+      }
+      // Of threads without any, 0, which is below the others'.
+      pivot = fmaxf(pivot, __shfl_xor_sync(0xffffffffu, pivot, 1));
+      pivot = fmaxf(pivot, __shfl_xor_sync(0xffffffffu, pivot, 2));
+    }
+    return __shfl_sync(0xffffffffu, pivot, lane & ~3);
   }
 
   __device__ void store(int turn) const {
