@@ -91,7 +91,7 @@ struct DirectDevice {
     reduce_moments(team, tile, thread, tile_row * tiles_across + tile_column, scratch, sum);
   }
 
-  /// Convolution plus bias of a thread's outputs.
+  /// Convolution of a thread's outputs.
   ///
   /// Rounding errors grow with the length of a sum: long ones are taken in parts, which wait in y.
   KOKKOS_FUNCTION void convolve(const Team& team, const Tile& tile, const Thread& thread,
@@ -117,9 +117,8 @@ struct DirectDevice {
     int count = Kokkos::min(in_channels_staged, group_in_channels);
     stage(0, count);
     for (int c = 0; c < block; ++c) {
-      const float initial = c < channels ? bias[first_channel + c] : 0.0f;
       for (int r = 0; r < rows; ++r) {
-        for (int j = 0; j < columns; ++j) sum[c][r][j] = initial;
+        for (int j = 0; j < columns; ++j) sum[c][r][j] = 0.0f;
       }
     }
     std::int64_t summed = 0;
@@ -371,11 +370,13 @@ struct DirectDevice {
     for (int c = 0; c < block; ++c, target += plane) {
       const ScaledActivation<activation_of_all> scaled(c < channels ? scale[first_channel + c]
                                                                     : 0.0f);
+      // Added last: sums that began with it would be rounded like it.
+      const float offset = c < channels ? bias[first_channel + c] : 0.0f;
 #pragma unroll
       for (int r = 0; r < rows; ++r) {
 #pragma unroll
         for (int j = 0; j < columns; ++j) {
-          sum[c][r][j] = scaled(sum[c][r][j]);
+          sum[c][r][j] = scaled(sum[c][r][j] + offset);
           if (c < channels && inside(tile, thread, r, j)) {
             target[r * output_width + j * column_lanes] = sum[c][r][j];
           }
