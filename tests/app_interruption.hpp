@@ -4,6 +4,7 @@
 
 #include <gtest/gtest.h>
 
+#include <cstdint>
 #include <filesystem>
 #include <string>
 #include <vector>
@@ -15,10 +16,9 @@
 
 namespace fusedconv::test {
 
-/// Twelve small images: with one in a piece, more than a pipeline has in hand at a time.
-inline Problem twelve_images() {
+inline Problem small_images(std::int64_t count) {
   Shape shape;
-  shape.batch = 12;
+  shape.batch = count;
   shape.in_channels = 3;
   shape.height = 17;
   shape.width = 15;
@@ -29,11 +29,16 @@ inline Problem twelve_images() {
   return random_problem(shape, 12);
 }
 
+/// With one in a piece, more than a pipeline has in hand at a time.
+inline Problem twelve_images() { return small_images(12); }
+
 /// An input, and the output of one rank that nobody disturbed.
 class AppInterrupted : public testing::Test {
  protected:
-  void SetUp() override {
-    write_input(input_, twelve_images());
+  void SetUp() override { write(twelve_images()); }
+
+  void write(const Problem& problem) {
+    write_input(input_, problem);
     const std::string undisturbed = directory_.file("undisturbed.h5");
     ASSERT_EQ(run_app(input_ + " --quiet -o " + undisturbed).exit_code, 0);
     expected_ = read_floats(undisturbed, "output");

@@ -404,7 +404,7 @@ TEST_F(AppRun, FailsVerificationWhereOnlyOneHasNaN) {
 
 TEST_F(AppRun, SaysWhatItWouldDoAndStops) {
   write(seven_images());
-  const AppResult result = run("--dry-run --chunk 2", {.ranks = 3});
+  const AppResult result = run("--dry-run --chunk 2 --algorithm direct", {.ranks = 3});
   EXPECT_EQ(result.exit_code, 0);
   EXPECT_EQ(result.standard_error, "");
   for (const std::string text :
@@ -419,10 +419,11 @@ TEST_F(AppRun, SaysWhatItWouldDoAndStops) {
 TEST_F(AppRun, ReportsInJSON) {
   write(seven_images());
   const std::string path = directory_.file("report.json");
-  ASSERT_EQ(
-      run("--quiet --chunk 2 --repeat 3 --verify " + reference_ + " --report " + path, {.ranks = 2})
-          .exit_code,
-      0);
+  ASSERT_EQ(run("--quiet --algorithm direct --chunk 2 --repeat 3 --verify " + reference_ +
+                    " --report " + path,
+                {.ranks = 2})
+                .exit_code,
+            0);
   const nlohmann::json report = read_json(path);
   EXPECT_EQ(report["version"], app::version);
   EXPECT_EQ(report["commit"], app::commit);
