@@ -108,6 +108,19 @@ Problem small_problem() {
   return random_problem(shape, 1);
 }
 
+Problem tiny_images(std::int64_t count, std::uint64_t seed) {
+  Shape shape;
+  shape.batch = count;
+  shape.in_channels = 3;
+  shape.height = 9;
+  shape.width = 7;
+  shape.out_channels = 4;
+  shape.kernel_size = {3, 3};
+  shape.padding = {1, 1};
+  shape.num_groups = 2;
+  return random_problem(shape, seed);
+}
+
 void remove_object(const std::string& path, const std::string& name) {
   change_file(path, [&](hid_t file) {
     if (require(H5Lexists(file, name.c_str(), H5P_DEFAULT)) > 0) {

@@ -40,6 +40,9 @@ void write_input(const std::string& path, const Problem& problem);
 /// The layer that bad inputs are made from: input (3, 4, 6, 5), conv.weight (8, 4, 3, 3), 4 groups.
 Problem small_problem();
 
+/// Images so small that the time of a job is that of its start.
+Problem tiny_images(std::int64_t count, std::uint64_t seed);
+
 /// How a dataset is to be made.
 struct DatasetForm {
   Extents extents;

@@ -33,20 +33,6 @@ namespace {
 
 namespace fs = std::filesystem;
 
-/// Each of four images is a piece.
-Problem four_images() {
-  Shape shape;
-  shape.batch = 4;
-  shape.in_channels = 3;
-  shape.height = 9;
-  shape.width = 7;
-  shape.out_channels = 4;
-  shape.kernel_size = {3, 3};
-  shape.padding = {1, 1};
-  shape.num_groups = 2;
-  return random_problem(shape, 4);
-}
-
 /// Runs that differ in the call at which a fault happens.
 struct Sweep {
   std::string fault;               ///< as faults/fault.hpp has it
@@ -72,7 +58,8 @@ std::string content(const std::string& path) {
 
 class AppWithFaults : public testing::Test {
  protected:
-  void SetUp() override { write_input(input_, four_images()); }
+  /// Each of four images is a piece.
+  void SetUp() override { write_input(input_, tiny_images(4, 4)); }
 
   void run(const Sweep& sweep) {
     const std::string undisturbed = directory_.file("undisturbed.h5");

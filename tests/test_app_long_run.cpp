@@ -30,19 +30,6 @@ constexpr std::array<const char*, quantities> names{
     "MPI groups", "MPI infos",   "MPI files"};
 using State = std::array<std::int64_t, quantities>;
 
-Problem one_image(std::uint32_t seed) {
-  Shape shape;
-  shape.batch = 1;
-  shape.in_channels = 3;
-  shape.height = 9;
-  shape.width = 7;
-  shape.out_channels = 4;
-  shape.kernel_size = {3, 3};
-  shape.padding = {1, 1};
-  shape.num_groups = 2;
-  return random_problem(shape, seed);
-}
-
 class AppWithManyFiles : public testing::Test {
  protected:
   /// It gives some of what is freed back to the system, and keeps some.
@@ -51,7 +38,7 @@ class AppWithManyFiles : public testing::Test {
   /// \param layers that take turns, so that with two of them each file is a job of its own
   void write_inputs(int count, int layers) {
     for (int layer = 0; layer < layers; ++layer) {
-      write_input(directory_.file("layer" + std::to_string(layer)), one_image(1 + layer));
+      write_input(directory_.file("layer" + std::to_string(layer)), tiny_images(1, 1 + layer));
     }
     fs::create_directory(directory_.file("in"));
     fs::create_directory(directory_.file("out"));
