@@ -165,11 +165,13 @@ class AppWithFaults : public testing::Test {
     if (!sweep.exit_codes.contains(result.exit_code)) {
       problem << "exit code " << result.exit_code << "; ";
     }
-    // One that is killed says nothing.
+    // One that is killed says nothing. Of several ranks, others may fail for what the first did.
     const std::vector<std::string> messages = result.messages();
     const std::size_t expected = sweep.exit_codes.contains(128 + SIGKILL) ? 0 : 1;
-    if (messages.size() != expected) problem << messages.size() << " messages; ";
     const bool launcher_speaks = sweep.ranks > 0;
+    if (messages.size() < expected || (messages.size() > expected && !launcher_speaks)) {
+      problem << messages.size() << " messages; ";
+    }
     if (expected == 1 && messages.size() == 1 && !sweep.others_speak && !launcher_speaks &&
         result.standard_error != messages.front() + "\n") {
       problem << "more than one line on standard error; ";
@@ -265,8 +267,9 @@ TEST_F(AppWithFaults, SurvivesSigkillWhereItComputes) {
 TEST_F(AppWithFaults, SurvivesThemOnOneOfTwoRanks) {
   const std::string images = "--chunk 1";
   run({.fault = "allocation", .most = 5, .ranks = 2, .arguments = images});
-  run({.fault = "hdf5", .most = 3, .ranks = 2, .arguments = images});
+  run({.fault = "hdf5", .most = 6, .ranks = 2, .arguments = images});
   run({.fault = "fail", .path = "input.h5", .most = 2, .ranks = 2, .arguments = images});
+  run({.fault = "full", .path = "output.h5.part", .most = 2, .ranks = 2, .arguments = images});
   run({.fault = "kokkos", .most = 3, .ranks = 2, .arguments = images});
   run({.fault = "kokkos-aborts", .most = 2, .ranks = 2, .arguments = images, .others_speak = true});
 }

@@ -155,7 +155,7 @@ bool write_compressed(const Communicator& communicator, const std::string& from,
                       const std::string& to, const Compression& compression, const Hints& hints,
                       const std::function<bool()>& stop) {
   const PropertyList access = access_by(communicator, hints);
-  const File source_file = File::open_read_only(from, access.id());
+  const File source_file = File::open_read_only(from, access_alone().id());
   const Dataset source = naming_file(from, [&] { return Dataset::open(source_file, "output"); });
   const Datatype type = source.type();
   const std::vector<std::int64_t> extents = source.extents();
@@ -166,7 +166,7 @@ bool write_compressed(const Communicator& communicator, const std::string& from,
   // A collective transfer is one of all ranks, also of those that have no more chunks.
   const std::int64_t steps = images_of_rank(chunks.count(), communicator.size(), 0).count;
 
-  File file = File::create(to, access.id());
+  File file = File::create_together(to, access.id());
   return naming_file(to, [&] {
     Dataset dataset = create_output(file, type, extents, compressed_layout(chunk, compression));
     const PropertyList transfer = collective_transfer(communicator);

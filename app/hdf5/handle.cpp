@@ -2,6 +2,7 @@
 #include "handle.hpp"
 
 #include <algorithm>
+#include <exception>
 #include <limits>
 #include <utility>
 
@@ -81,23 +82,26 @@ void silence_automatic_printing() {
   check(H5Eset_auto2(H5E_DEFAULT, nullptr, nullptr), "HDF5", "silence its error printing");
 }
 
-Handle::Handle(hid_t id, std::string name, const char* action, Close close)
-    : id_(check(id, name, action)), name_(std::move(name)), close_(close) {}
+Handle::Handle(hid_t id, std::string name, const char* action, Close close, bool shared)
+    : id_(check(id, name, action)), name_(std::move(name)), close_(close), is_shared_(shared) {}
 
 Handle::Handle(Handle&& other) noexcept
     : id_(std::exchange(other.id_, H5I_INVALID_HID)),
       name_(std::move(other.name_)),
-      close_(other.close_) {}
+      close_(other.close_),
+      is_shared_(other.is_shared_) {}
 
 Handle& Handle::operator=(Handle&& other) noexcept {
   std::swap(id_, other.id_);
   std::swap(name_, other.name_);
   std::swap(close_, other.close_);
+  std::swap(is_shared_, other.is_shared_);
   return *this;
 }
 
 Handle::~Handle() {
-  if (id_ >= 0) static_cast<void>(close_(id_));
+  if (id_ < 0 || (is_shared_ && std::uncaught_exceptions() > 0)) return;
+  static_cast<void>(close_(id_));
 }
 
 void Handle::close() {
@@ -124,6 +128,18 @@ File File::create(const std::string& path, hid_t access) {
   silence_automatic_printing();
   return File(H5Fcreate(path.c_str(), H5F_ACC_TRUNC, H5P_DEFAULT, access), path, "create",
               H5Fclose);
+}
+
+File File::open_together(const std::string& path, hid_t access) {
+  silence_automatic_printing();
+  return File(H5Fopen(path.c_str(), H5F_ACC_RDWR, access), path, "open for writing", H5Fclose,
+              true);
+}
+
+File File::create_together(const std::string& path, hid_t access) {
+  silence_automatic_printing();
+  return File(H5Fcreate(path.c_str(), H5F_ACC_TRUNC, H5P_DEFAULT, access), path, "create", H5Fclose,
+              true);
 }
 
 void File::flush() { check(H5Fflush(id(), H5F_SCOPE_GLOBAL), name(), "flush"); }
@@ -196,14 +212,15 @@ Object Object::open(const File& file, const std::string& name, hid_t access) {
 H5I_type_t Object::kind() const { return check(H5Iget_type(id()), name(), "ask what it is"); }
 
 Dataset Dataset::open(const File& file, const std::string& name, hid_t access) {
-  return Dataset(H5Dopen2(file.id(), name.c_str(), access), name, "open the dataset", H5Dclose);
+  return Dataset(H5Dopen2(file.id(), name.c_str(), access), name, "open the dataset", H5Dclose,
+                 file.is_shared());
 }
 
 Dataset Dataset::create(const File& file, const std::string& name, hid_t file_type,
                         const Dataspace& space, hid_t creation) {
   return Dataset(H5Dcreate2(file.id(), name.c_str(), file_type, space.id(), H5P_DEFAULT, creation,
                             H5P_DEFAULT),
-                 name, "create the dataset", H5Dclose);
+                 name, "create the dataset", H5Dclose, file.is_shared());
 }
 
 Dataspace Dataset::space() const { return Dataspace(H5Dget_space(id()), name()); }

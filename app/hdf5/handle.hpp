@@ -77,6 +77,8 @@ class Handle {
 
   hid_t id() const noexcept { return id_; }
   const std::string& name() const noexcept { return name_; }
+  /// Whether it is of a file that several ranks have open together.
+  bool is_shared() const noexcept { return is_shared_; }
 
   /// Closes now, so that a failure (a full disk) can be told; the destructor has nobody to tell.
   void close();
@@ -84,12 +86,15 @@ class Handle {
  protected:
   /// \param id     checked
   /// \param action what was being done to get the identifier, for the message
-  Handle(hid_t id, std::string name, const char* action, Close close);
+  /// \param shared whether it is of a file that several ranks have open. Closing it may wait for
+  ///               all of them: where an exception is under way, which ends them all, it stays open
+  Handle(hid_t id, std::string name, const char* action, Close close, bool shared = false);
 
  private:
   hid_t id_ = H5I_INVALID_HID;
   std::string name_;
   Close close_ = nullptr;
+  bool is_shared_ = false;
 };
 
 class PropertyList : public Handle {
@@ -106,6 +111,10 @@ class File : public Handle {
   static File open_read_write(const std::string& path, hid_t access = H5P_DEFAULT);
   /// An existing file is truncated.
   static File create(const std::string& path, hid_t access = H5P_DEFAULT);
+  /// The same by all ranks that an access is for, together, as is whatever else has to do with the
+  /// file's structure.
+  static File open_together(const std::string& path, hid_t access);
+  static File create_together(const std::string& path, hid_t access);
 
   /// Hands everything written so far to the operating system.
   void flush();

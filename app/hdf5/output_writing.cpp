@@ -15,7 +15,7 @@ constexpr const char* dataset_name = "output";
 }  // namespace
 
 OutputFile::OutputFile(const std::string& path, const Storage& storage, hid_t access)
-    : file_(File::open_read_write(path, access)),
+    : file_(File::open_together(path, access)),
       dataset_(naming_file(path, [&] { return Dataset::open(file_, dataset_name); })),
       type_(storage.type),
       stored_type_(stored_type(storage.type)) {
@@ -62,7 +62,7 @@ void OutputFile::convert(const float* values, std::int64_t count) {
 void OutputFile::close() {
   naming_file(file_.name(), [&] {
     dataset_.close();
-    checksums_.reset();
+    if (checksums_) checksums_->close();
     file_.close();
   });
 }
