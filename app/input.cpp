@@ -16,8 +16,8 @@
 namespace fusedconv::app {
 
 NLOHMANN_DEFINE_TYPE_NON_INTRUSIVE(FileState, bytes, modified)
-NLOHMANN_DEFINE_TYPE_NON_INTRUSIVE(InputFile, name, output, reference, reference_in_other_files,
-                                   state, other_files, images, element_bytes)
+NLOHMANN_DEFINE_TYPE_NON_INTRUSIVE(InputFile, name, output, reference, state, other_files, images,
+                                   element_bytes)
 
 namespace {
 
@@ -65,8 +65,7 @@ std::vector<JobInput> read_and_check(const CommandLine& line) {
     hdf5::LayerFile layer =
         hdf5::read_layer_file(file.name, line.parameters, line.activation, line.permissions);
     if (!file.reference.empty()) {
-      file.reference_in_other_files =
-          check_reference(file.reference, layer.shape, line.permissions);
+      check_reference(file.reference, layer.shape, line.permissions);
     }
     file.state = file_state(file.name);
     for (const std::string& other : layer.other_files) {

@@ -27,7 +27,6 @@ struct InputFile {
   std::string name;
   std::string output;
   std::string reference;  ///< empty: nothing to verify
-  bool reference_in_other_files = false;
   FileState state;
   /// Further files in which the images lie, where that is allowed.
   std::vector<std::pair<std::string, FileState>> other_files;

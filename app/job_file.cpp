@@ -59,16 +59,13 @@ JobFile::JobFile(const Communicator& of, int first_rank, int ranks, const Shape&
 
 void JobFile::open() {
   output_.open(found_);
-  const hdf5::PropertyList access =
-      file_.other_files.empty() ? hdf5::access_by(ranks_, form_.hints) : hdf5::access_alone();
   read_unchanged(file_, [&] {
-    input_file_ = hdf5::File::open_read_only(file_.name, access.id());
+    input_file_ = hdf5::File::open_read_only(file_.name, hdf5::access_alone().id());
     input_ =
         hdf5::naming_file(file_.name, [&] { return hdf5::Dataset::open(*input_file_, "input"); });
   });
   if (!file_.reference.empty()) {
-    verification_.emplace(ranks_, file_.reference, !file_.reference_in_other_files,
-                          form_.storage.type);
+    verification_.emplace(ranks_, file_.reference, form_.storage.type);
   }
 }
 
@@ -106,8 +103,7 @@ bool JobFile::finish(bool done, const std::function<bool()>& stop) {
 
 void JobFile::compare_complete() {
   if (file_.reference.empty()) return;
-  verification_.emplace(ranks_, file_.reference, !file_.reference_in_other_files,
-                        form_.storage.type);
+  verification_.emplace(ranks_, file_.reference, form_.storage.type);
   compare_earlier(output_.name());
   deviation_ = verification_->deviation();
 }

@@ -26,7 +26,7 @@ bool Deviation::passes(double tolerance) const {
   return unlike_nonfinite == 0 && relative_l2 <= tolerance;
 }
 
-bool check_reference(const std::string& path, const Shape& shape,
+void check_reference(const std::string& path, const Shape& shape,
                      const hdf5::Permissions& permissions) {
   try {
     const hdf5::File file = hdf5::open_checked_file(path);
@@ -38,18 +38,17 @@ bool check_reference(const std::string& path, const Shape& shape,
       throw hdf5::InvalidFile(path, dataset_name, "extents " + hdf5::extents_text(expected),
                               "extents " + hdf5::extents_text(found));
     }
-    return !hdf5::require_stored(file, reference).empty();
+    hdf5::require_stored(file, reference);
   } catch (const hdf5::Error& error) {
     hdf5::refuse(path, error);
   }
 }
 
-Verification::Verification(const Communicator& communicator, const std::string& path, bool together,
+Verification::Verification(const Communicator& communicator, const std::string& path,
                            hdf5::ElementType type)
     : communicator_(communicator),
       type_(type),
-      file_(hdf5::File::open_read_only(
-          path, (together ? hdf5::access_by(communicator) : hdf5::access_alone()).id())),
+      file_(hdf5::File::open_read_only(path, hdf5::access_alone().id())),
       reference_(hdf5::Dataset::open(file_, dataset_name)),
       extents_(reference_.extents()) {}
 

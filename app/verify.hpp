@@ -28,9 +28,8 @@ struct Deviation {
 };
 
 /// Checks that a file has a dataset `output` of numbers with the extents of the shape's output.
-/// \return whether data of it lies in other files
 /// \throws hdf5::InvalidFile
-bool check_reference(const std::string& path, const Shape& shape,
+void check_reference(const std::string& path, const Shape& shape,
                      const hdf5::Permissions& permissions);
 
 /// Compares an output with the dataset `output` of a file, part by part.
@@ -40,10 +39,8 @@ bool check_reference(const std::string& path, const Shape& shape,
 class Verification {
  public:
   /// \param communicator ranks that compare together, which outlives this object
-  /// \param together     whether they open the file together: not one with data in other files
   /// \param type         to which values are rounded before they are compared
-  Verification(const Communicator& communicator, const std::string& path, bool together,
-               hdf5::ElementType type);
+  Verification(const Communicator& communicator, const std::string& path, hdf5::ElementType type);
 
   /// Compares a region of the output.
   void compare(const hdf5::Region& region, const float* values);

@@ -268,7 +268,7 @@ TEST_F(AppWithFaults, SurvivesThemOnOneOfTwoRanks) {
   const std::string images = "--chunk 1";
   run({.fault = "allocation", .most = 5, .ranks = 2, .arguments = images});
   run({.fault = "hdf5", .most = 6, .ranks = 2, .arguments = images});
-  run({.fault = "fail", .path = "input.h5", .most = 2, .ranks = 2, .arguments = images});
+  run({.fault = "fail", .path = "input.h5", .most = 12, .ranks = 2, .arguments = images});
   run({.fault = "full", .path = "output.h5.part", .most = 2, .ranks = 2, .arguments = images});
   run({.fault = "kokkos", .most = 3, .ranks = 2, .arguments = images});
   run({.fault = "kokkos-aborts", .most = 2, .ranks = 2, .arguments = images, .others_speak = true});

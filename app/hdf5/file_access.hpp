@@ -19,13 +19,16 @@ namespace fusedconv::app::hdf5 {
 /// Hints to MPI-IO: (key, value).
 using Hints = std::vector<std::pair<std::string, std::string>>;
 
-/// Access properties with which ranks open one file together: MPI-IO where there are several.
+/// Access properties with which ranks write one file together: MPI-IO where there are several.
 ///
 /// What is written of a contiguous dataset goes to the operating system at once, whatever its size.
 PropertyList access_by(const Communicator& communicator, const Hints& hints = {});
 
-/// Access properties with which one process opens a file for itself: data in other files, of
-/// virtual and external datasets, is not to be had through MPI-IO.
+/// Access properties with which a process opens a file for itself, as each rank does to read.
+///
+/// MPI-IO is not for reading: HDF5 takes what it has not read for the end of a file, and zero; and
+/// Open MPI says of what the system could not read that nothing was read, not that it failed. Nor
+/// has it data in other files, of virtual and external datasets.
 PropertyList access_alone();
 
 /// Access properties with which one rank creates a file: through MPI-IO where there are hints, some
