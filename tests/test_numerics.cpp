@@ -377,7 +377,7 @@ TYPED_TEST(NumericsTest, ChannelsThatVaryLittleKeepTheirDeviation) {
   }
 }
 
-// Each sum was rounded like a bias that it began with: a tenth more than is allowed.
+// Each sum was rounded like a bias that it began with: up to an eighth more than is allowed.
 TYPED_TEST(NumericsTest, LongSumsDoNotBeginWithTheirBias) {
   for (const std::int64_t seed : {13672, 45778, 46475, 60067}) this->run_seed(seed);
 }

@@ -26,9 +26,9 @@ PropertyList access_by(const Communicator& communicator, const Hints& hints = {}
 
 /// Access properties with which a process opens a file for itself, as each rank does to read.
 ///
-/// MPI-IO is not for reading: HDF5 takes what it has not read for the end of a file, and zero; and
-/// Open MPI says of what the system could not read that nothing was read, not that it failed. Nor
-/// has it data in other files, of virtual and external datasets.
+/// MPI-IO is not for reading: with Open MPI 4.1 and HDF5 1.10.8 jobs went on, and to their end,
+/// with what the system could not read. Nor has it data in other files, of virtual and external
+/// datasets.
 PropertyList access_alone();
 
 /// Access properties with which one rank creates a file: through MPI-IO where there are hints, some
