@@ -56,6 +56,8 @@ class JobFile {
   bool finish(bool done, const std::function<bool()>& stop);
   /// For an output that was whole before: compares it if there is a reference.
   void compare_complete();
+  /// After a failure on this rank: see ResumableOutput::keep_what_is_complete().
+  bool keep_what_is_complete() noexcept { return output_.keep_what_is_complete(); }
 
   const Communicator& ranks() const { return ranks_; }
   const std::string& output() const { return output_.name(); }

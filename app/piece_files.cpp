@@ -149,7 +149,7 @@ bool PieceFiles::keep_what_is_complete() noexcept {
   for (const bool finished : finished_) kept = kept || finished;
   for (const auto& [number, file] : open_) {
     // One that could not even be made has nothing to keep.
-    if (file) kept = app::keep_what_is_complete(file->output()) || kept;
+    if (file) kept = file->keep_what_is_complete() || kept;
   }
   return kept;
 }

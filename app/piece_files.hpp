@@ -60,7 +60,7 @@ class PieceFiles final : public PieceStore {
   /// Finishes what is whole and closes the rest. Called by all ranks after wait_for_all().
   /// \return 0 if all outputs are whole, else the signal for which ranks stopped
   int finish();
-  /// After a failure: removes the unfinished outputs of this rank in which nothing is complete.
+  /// After a failure on this rank: see ResumableOutput::keep_what_is_complete().
   /// \return whether anything can be gone on with
   bool keep_what_is_complete() noexcept;
 

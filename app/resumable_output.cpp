@@ -88,7 +88,8 @@ ResumableOutput::ResumableOutput(const Communicator& communicator, const std::st
       storage_(storage),
       hints_(hints),
       writing_(writing),
-      fingerprint_(fingerprint) {}
+      fingerprint_(fingerprint),
+      others_have_opened_(communicator.size() == 1) {}
 
 void ResumableOutput::open(const FoundOutput& found) {
   std::int64_t end = found.record_end;
@@ -100,6 +101,8 @@ void ResumableOutput::open(const FoundOutput& found) {
   if (possible_transfer(writing_.transfer) == Transfer::mapped) {
     mapped_.emplace(unfinished_name_, file_->address(), extents, storage_.type, writing_.threads);
   }
+  communicator_.barrier();
+  others_have_opened_ = true;
 }
 
 std::int64_t ResumableOutput::create() const {
@@ -170,6 +173,17 @@ bool ResumableOutput::compress(const hdf5::Provenance& provenance,
   return true;
 }
 
+bool ResumableOutput::keep_what_is_complete() noexcept {
+  try {
+    if (!fs::exists(unfinished_name_) || !fs::exists(record_name_)) return false;
+    if (!read_record(record_name_).complete.empty()) return true;
+  } catch (const std::exception&) {
+    return false;
+  }
+  if (others_have_opened_) remove_unfinished(name_);
+  return false;
+}
+
 void remove_unfinished(const std::string& name) noexcept {
   try {
     const std::string unfinished = hdf5::unfinished_name(name);
@@ -182,19 +196,6 @@ void remove_unfinished(const std::string& name) noexcept {
   } catch (const std::bad_alloc&) {
     // No harm is done by files that nobody needs.
   }
-}
-
-bool keep_what_is_complete(const std::string& name) noexcept {
-  try {
-    const std::string unfinished = hdf5::unfinished_name(name);
-    const std::string record = record_name(unfinished);
-    if (!fs::exists(unfinished) || !fs::exists(record)) return false;
-    if (!read_record(record).complete.empty()) return true;
-  } catch (const std::exception&) {
-    return false;
-  }
-  remove_unfinished(name);
-  return false;
 }
 
 }  // namespace fusedconv::app

@@ -62,6 +62,11 @@ class ResumableOutput {
   /// \return false if it stopped: compression begins anew when the output is gone on with
   bool finish(const hdf5::Provenance& provenance, const hdf5::Compression& compression,
               const std::function<bool()>& stop);
+  /// After a failure on this rank, while others may go on: removes NAME.part and its record if no
+  /// rows are complete in it. They stay while other ranks may be about to open them, which would
+  /// tell of files that are not there; any run may begin them anew.
+  /// \return whether it can be gone on with
+  bool keep_what_is_complete() noexcept;
 
   const std::string& name() const { return name_; }
 
@@ -83,14 +88,11 @@ class ResumableOutput {
   std::optional<hdf5::OutputFile> file_;
   std::optional<MappedWriter> mapped_;
   std::optional<RecordWriter> record_;
+  bool others_have_opened_;  ///< the files: they need their names no more
 };
 
 /// Removes NAME.part and its record, as far as there are such.
 void remove_unfinished(const std::string& name) noexcept;
-
-/// After a failure: removes NAME.part and its record if no rows are complete in it.
-/// \return whether it can be gone on with
-bool keep_what_is_complete(const std::string& name) noexcept;
 
 }  // namespace fusedconv::app
 
