@@ -251,7 +251,8 @@ inline const std::vector<NamedShape> shape_grid{
 };
 
 /// Images of so many tiles that a device does not hold their activations at once: rows that are
-/// words of 16 bytes and others, outputs' rows that begin with a sector of memory and others.
+/// words of 16 bytes and others, outputs' rows that begin with a sector or a word of memory and
+/// others.
 inline const std::vector<NamedShape> large_images{
     {"rows of 202",
      {.in_channels = 3,
@@ -285,6 +286,13 @@ inline const std::vector<NamedShape> large_images{
       .kernel_size = {3, 3},
       .groups = 3,
       .num_groups = 2}},
+    {"rows of 203",
+     {.in_channels = 1,
+      .height = 520,
+      .width = 203,
+      .out_channels = 3,
+      .kernel_size = {3, 3},
+      .num_groups = 1}},
     {"rows of 200, more padding",
      {.in_channels = 2,
       .height = 519,

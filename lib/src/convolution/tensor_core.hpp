@@ -149,10 +149,6 @@ class TensorCore {
         statistics_(allocate<Statistics>(
             exec, "statistics", shape.batch * shape.num_groups * tensor_core_statistics_words)),
         tiles_taken_(allocate<Counter>(exec, "tiles taken", 1)) {
-    const int shared = static_cast<int>(plan.shared_bytes());
-    require_success(cudaFuncSetAttribute(reinterpret_cast<const void*>(kernel_),
-                                         cudaFuncAttributeMaxDynamicSharedMemorySize, shared),
-                    "shared memory of the tensor cores' kernel");
     resident_blocks_ =
         resident_blocks(exec, reinterpret_cast<const void*>(kernel_), plan.shared_bytes());
 #ifdef FUSEDCONV_HAVE_WGMMA
@@ -161,7 +157,8 @@ class TensorCore {
       for (const bool normalizes : {false, true}) {
         Pass& pass = passes_[normalizes ? 1 : 0];
         pass.kernel = tensor_core_pass_kernel(split, normalizes);
-        pass.resident_blocks = resident_blocks(exec, reinterpret_cast<const void*>(pass.kernel), 0);
+        pass.resident_blocks = resident_blocks(
+            exec, reinterpret_cast<const void*>(pass.kernel.function), pass.kernel.shared_bytes);
       }
     }
 #endif
@@ -233,9 +230,12 @@ class TensorCore {
 
   using Counter = Kokkos::View<unsigned*, Kokkos::LayoutRight, ExecutionSpace::memory_space>;
 
-  /// Blocks that the device runs at once.
+  /// Lets a kernel have its shared memory. Returns how many of its blocks the device runs at once.
   std::int64_t resident_blocks(const ExecutionSpace& exec, const void* kernel,
                                std::int64_t shared_bytes) const {
+    require_success(cudaFuncSetAttribute(kernel, cudaFuncAttributeMaxDynamicSharedMemorySize,
+                                         static_cast<int>(shared_bytes)),
+                    "shared memory of the tensor cores' kernel");
     int per_multiprocessor = 0;
     require_success(cudaOccupancyMaxActiveBlocksPerMultiprocessor(
                         &per_multiprocessor, kernel, static_cast<int>(plan_.block_threads()),
@@ -404,9 +404,9 @@ class TensorCore {
   void launch_pass(const ExecutionSpace& exec, TensorCoreTask task, const char* label) const {
     const Pass& pass = passes_[task.normalizes ? 1 : 0];
     const std::int64_t planes = task.tiles / task.tiles_across / task.tiles_down;
-    // Long strips convert little twice; short ones keep all blocks busy with small images.
-    const std::int64_t tiles =
-        std::clamp<std::int64_t>(task.tiles / (8 * pass.resident_blocks), 1, Plan::max_strip_tiles);
+    // Short strips keep all blocks busy with small images.
+    const std::int64_t tiles = std::clamp<std::int64_t>(task.tiles / (8 * pass.resident_blocks), 1,
+                                                        Plan::max_strip_tiles(task.normalizes));
     const std::int64_t strips_down = (task.tiles_down + tiles - 1) / tiles;
     task.strip_rows = static_cast<int>(tiles) * task.tile_height;
     // What is written ends with a sector, which may be in the columns that follow.
@@ -424,7 +424,8 @@ class TensorCore {
       require_success(map_tensor_core_pass_input(task, static_cast<int>(images), input),
                       "tensor map of the input");
     }
-    launch(exec, label, std::min(task.strips, pass.resident_blocks), 0, pass.kernel, task, input);
+    launch(exec, label, std::min(task.strips, pass.resident_blocks), pass.kernel.shared_bytes,
+           pass.kernel.function, task, input);
   }
 #endif
 
@@ -457,7 +458,7 @@ class TensorCore {
   Counter tiles_taken_;
 #ifdef FUSEDCONV_HAVE_WGMMA
   struct Pass {
-    TensorCorePassKernel kernel = nullptr;
+    TensorCorePassKernel kernel;
     std::int64_t resident_blocks = 0;
   };
   Pass passes_[2];  ///< for the statistics, and for y

@@ -40,8 +40,7 @@ class TensorCoreBands : public TensorCoreStatistics<C> {
       : Base(task), input(map) {}
 
   __device__ static TensorCorePassShared<C>& shared() {
-    __shared__ TensorCorePassShared<C> shared;
-    return shared;
+    return *reinterpret_cast<TensorCorePassShared<C>*>(tensor_core_shared);
   }
 
   __device__ void prepare_to_fetch() const {

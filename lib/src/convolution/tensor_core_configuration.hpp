@@ -125,7 +125,7 @@ struct TensorCoreUnrolledWarpgroupConfiguration {
   static constexpr int least = split ? -3 : -14;
 };
 
-extern __shared__ __align__(16) char tensor_core_shared[];
+extern __shared__ __align__(128) char tensor_core_shared[];
 
 /// Shared memory of a block up to its input: what the compiler knows the place of.
 template <class C>

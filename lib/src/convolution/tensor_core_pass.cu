@@ -5,10 +5,15 @@
 namespace fusedconv::detail {
 namespace {
 
+template <bool Split, bool Normalizes>
+TensorCorePassKernel kernel_of() {
+  using Configuration = TensorCorePassConfiguration<Split, Normalizes>;
+  return {tensor_core_pass<Configuration>, sizeof(TensorCorePassShared<Configuration>)};
+}
+
 template <bool Split>
 TensorCorePassKernel kernel_of(bool normalizes) {
-  return normalizes ? tensor_core_pass<TensorCorePassConfiguration<Split, true>>
-                    : tensor_core_pass<TensorCorePassConfiguration<Split, false>>;
+  return normalizes ? kernel_of<Split, true>() : kernel_of<Split, false>();
 }
 
 }  // namespace

@@ -5,9 +5,8 @@
 #include <cuda.h>
 
 #include <cstdint>
-#include <type_traits>
 
-#include "tensor_core_band.hpp"
+#include "tensor_core_pass_output.hpp"
 #include "tensor_core_warpgroup.hpp"
 
 namespace fusedconv::detail {
@@ -17,9 +16,9 @@ namespace fusedconv::detail {
 /// that activations stay in registers, and blocks go down strips of tiles whose bands of input they
 /// convert once. README.md in this folder tells how it works.
 template <class C>
-class TensorCorePass : public TensorCoreBands<C> {
+class TensorCorePass : public TensorCorePassOutput<C> {
  public:
-  using Base = TensorCoreBands<C>;
+  using Base = TensorCorePassOutput<C>;
 
   __device__ TensorCorePass(const TensorCoreTask& task, const CUtensorMap& map) : Base(task, map) {}
 
@@ -75,41 +74,49 @@ class TensorCorePass : public TensorCoreBands<C> {
       }
       slot ^= 1;
     }
-    if constexpr (!C::normalizes) publish();
+    if constexpr (C::normalizes) {
+      this->end_stores();
+    } else {
+      publish();
+    }
   }
 
  private:
   using Base::activation;
   using Base::address_of;
+  using Base::blocks;
+  using Base::channel;
+  using Base::columns_of;
   using Base::fetch;
+  using Base::floats_before;
   using Base::input;
   using Base::lane;
+  using Base::lane_column;
   using Base::load_fragment;
+  using Base::normalization;
+  using Base::normalized;
+  using Base::output_of;
   using Base::power_of_two;
+  using Base::rows;
   using Base::shared;
+  using Base::strip;
   using Base::synchronize;
   using Base::t;
   using Base::thread;
   using Base::warp;
+  using typename Base::Columns;
+  using typename Base::Sums;
 
   static constexpr int taking_thread = C::threads - 32;
-  static constexpr int blocks = C::part_columns / 8;
-  static constexpr int rows = C::tile_height;
   static constexpr int pairs = (C::kernel + 1) * C::kernel / 2;
   static_assert(C::kernel == 3 && rows == tensor_core_unrolled_rows);
 
-  /// Of 8 columns and two rows a thread has two neighbours each, of one channel.
-  using Sums = float[blocks][2 * rows];
   using Moments = TensorCoreMoments;
 
-  __device__ static TensorCoreTile& strip(int turn) { return shared().strips[turn % 2]; }
   /// Outputs that a tile has in a channel.
   __device__ int outputs_of_channel(int turn, int tile) const {
     return min(strip(turn).rows - tile * C::tile_height, C::tile_height) * strip(turn).columns;
   }
-  __device__ int channel() const { return warp * C::warp_channels + lane / 4; }
-  /// Column of a lane's first sum, from the part's first on.
-  __device__ int lane_column() const { return 2 * (lane % 4); }
 
   __device__ void find_strip(int turn, std::int64_t number) const {
     TensorCoreTile& s = strip(turn);
@@ -207,14 +214,15 @@ class TensorCorePass : public TensorCoreBands<C> {
 
   __device__ void compute(int turn, int tile, float unscale) {
     static_assert(C::parts == 2);
+    Sums sum;
+    compute_part<0>(turn, unscale, sum);
     if constexpr (C::normalizes) {
-      Sums sum[C::parts];
-      compute_part<0>(turn, unscale, sum[0]);
-      compute_part<1>(turn, unscale, sum[1]);
-      store(turn, tile, sum);
+      this->await_stores();
+      this->put(turn, tile, 0, sum);
+      compute_part<1>(turn, unscale, sum);
+      this->put(turn, tile, 1, sum);
+      this->store(turn, tile);
     } else {
-      Sums sum;
-      compute_part<0>(turn, unscale, sum);
       Moments moments{__shfl_sync(0xffffffffu, sum[0][0], lane & ~3)};
       add(turn, tile, 0, sum, moments);
       compute_part<1>(turn, unscale, sum);
@@ -282,104 +290,6 @@ class TensorCorePass : public TensorCoreBands<C> {
     kept = 0;
   }
 
-  __device__ float normalized(float activation) const {
-    return (activation - normalization.x) * normalization.y + normalization.z;
-  }
-
-  /// First output of a row in a channel of the strip.
-  __device__ float* output_of(int turn, int row, int channel) const {
-    const TensorCoreTile& s = strip(turn);
-    return t.y +
-           ((static_cast<std::int64_t>(s.image) * t.out_channels + s.channel + channel) *
-                t.output_height +
-            s.row + row) *
-               t.output_width +
-           s.column;
-  }
-
-  /// Writes a warp's activations, normalised, row by row by way of shared memory, from which
-  /// neighbouring threads take neighbours.
-  __device__ void store(int turn, int tile, const Sums (&activations)[C::parts]) const {
-    float* const target = &shared().activations[channel()][lane_column()];
-#pragma unroll
-    for (int below = 0; below < rows; ++below) {
-      __syncwarp();
-#pragma unroll
-      for (int part = 0; part < C::parts; ++part) {
-#pragma unroll
-        for (int n = 0; n < blocks; ++n) {
-          *reinterpret_cast<float2*>(target + part * C::part_columns + n * 8) =
-              make_float2(normalized(activations[part][n][2 * below]),
-                          normalized(activations[part][n][2 * below + 1]));
-        }
-      }
-      __syncwarp();
-      const int row = tile * C::tile_height + below;
-      if (row >= strip(turn).rows) return;
-      switch (t.store_floats) {
-        case 4:
-          store_row<4>(turn, row);
-          break;
-        case 2:
-          store_row<2>(turn, row);
-          break;
-        default:
-          store_row<1>(turn, row);
-      }
-    }
-  }
-
-  /// Floats of y before a row of the strip, modulo 2^32. A strip writes from the beginning of a
-  /// sector of y to that of another, if y begins with one: worked out from the place in the image,
-  /// for a block of rows is to have the bits of the whole.
-  /// \param row     of the strip
-  /// \param channel of the strip
-  __device__ unsigned floats_before(int turn, int row, int channel) const {
-    const TensorCoreTile& s = strip(turn);
-    return (static_cast<unsigned>(s.channel + channel) * t.image_output_height +
-            t.first_output_row + s.row + row) *
-           t.output_width;
-  }
-  /// What it writes of a row, from its first column on.
-  struct Columns {
-    int begin, end;
-  };
-  __device__ Columns columns_of(int turn, unsigned floats_before_row) const {
-    const TensorCoreTile& s = strip(turn);
-    const int shift = -floats_before_row % tensor_core_sector;
-    return {s.column == 0 ? 0 : shift, min(t.strip_columns + shift, s.columns)};
-  }
-
-  template <int Floats>
-  __device__ void store_row(int turn, int row) const {
-    using Word =
-        std::conditional_t<Floats == 4, float4, std::conditional_t<Floats == 2, float2, float>>;
-    constexpr int words = C::tile_width / Floats / 32;
-    const std::int64_t plane = static_cast<std::int64_t>(t.output_height) * t.output_width;
-    const unsigned image_plane = static_cast<unsigned>(t.image_output_height) * t.output_width;
-    const int first = warp * C::warp_channels;
-    const int channels = min(strip(turn).channels - first, C::warp_channels);
-    unsigned before = floats_before(turn, row, first);
-    float* target = output_of(turn, row, first) + lane * Floats;
-    const float* source = &shared().activations[first][lane * Floats];
-#pragma unroll 4
-    for (int channel = 0; channel < channels; ++channel) {
-      const Columns columns = columns_of(turn, before);
-      const int left = columns.end - columns.begin - lane * Floats;
-#pragma unroll
-      for (int i = 0; i < words; ++i) {
-        if (i * 32 * Floats < left) {
-          const int column = columns.begin + i * 32 * Floats;
-          *reinterpret_cast<Word*>(target + column) =
-              *reinterpret_cast<const Word*>(source + column);
-        }
-      }
-      before += image_plane;
-      target += plane;
-      source += C::activation_pitch;
-    }
-  }
-
   /// A tile in float32 throughout, for input or weights whose range float16 does not hold. Out of
   /// line, so that the usual way keeps its sums in registers. Returns word_of() it.
   __device__ __noinline__ static unsigned long long compute_in_float(const TensorCoreTask& task,
@@ -420,7 +330,6 @@ class TensorCorePass : public TensorCoreBands<C> {
 
   int slot = 0;  ///< of the upper band
   float factor, offset;
-  float3 normalization;  ///< mean, factor, offset
   unsigned long long kept = 0;
   unsigned long long* published_to = nullptr;
 };

@@ -25,8 +25,8 @@ struct TensorCorePassConfiguration {
   static constexpr bool statistics_warp = false;
   static constexpr int threads = 32 * warps;
   static constexpr int block_threads = threads;
-  /// The second pass needs the registers of three: 1.26 for 1.35 ms with four, for a large image.
-  static constexpr int blocks_per_multiprocessor = normalizes ? 3 : 4;
+  /// As many as registers, and in the second pass shared memory, are there for.
+  static constexpr int blocks_per_multiprocessor = split && normalizes ? 3 : 4;
   static constexpr int channels = 32;
   static constexpr int warp_channels = channels / warps;
   static constexpr int tile_height = 2;
@@ -45,7 +45,7 @@ struct TensorCorePassConfiguration {
   /// Columns that a warp multiplies, activates and writes before the next ones.
   static constexpr int part_columns = tensor_core_unrolled_columns;
   static constexpr int parts = tile_width / part_columns;
-  static constexpr int activation_pitch = tile_width + 8;
+  static constexpr int output_pitch = tile_width + 4;
 
   // What the classes that this kernel shares with others ask for besides.
   static constexpr int m_tiles = 1, n_tiles = 16, warps_m = warps, warps_n = 1;
@@ -56,7 +56,7 @@ template <class C>
 struct TensorCorePassShared {
   alignas(128) float raw[8][C::band_rows][C::raw_pitch];  ///< a band as it was fetched
   uint4 bands[2][C::band_words];
-  float activations[C::normalizes ? C::channels : 1][C::activation_pitch];  ///< a row each
+  alignas(16) float output[C::normalizes ? C::channels : 1][C::tile_height][C::output_pitch];
   /// In turn: columns of tiles one below the other, as one; without rows there is none.
   TensorCoreTile strips[2];
   unsigned largest[C::warps];

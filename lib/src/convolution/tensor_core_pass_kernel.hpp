@@ -5,13 +5,19 @@
 #include <cuda.h>
 #include <cuda_runtime.h>
 
+#include <cstdint>
+
 #include "tensor_core_task.hpp"
 
 namespace fusedconv::detail {
 
-using TensorCorePassKernel = void (*)(TensorCoreTask, CUtensorMap);
+/// A kernel of the two passes over large images, and the shared memory that it is given.
+struct TensorCorePassKernel {
+  void (*function)(TensorCoreTask, CUtensorMap) = nullptr;
+  std::int64_t shared_bytes = 0;
+};
 
-/// A kernel of the two passes over large images. In a file of its own, which is compiled for
+/// In a file of its own, which is compiled for
 /// compute capability 9.0 and what it alone has (sm_90a), and knows nothing of Kokkos.
 /// \param split      operands as sums of two float16
 /// \param normalizes the second pass, which writes y; else the first one
