@@ -6,6 +6,7 @@
 #include <bit>
 #include <cstdint>
 #include <numeric>
+#include <optional>
 #include <vector>
 
 #include "../float_vector.hpp"
@@ -70,10 +71,21 @@ class HostPatch {
             std::int64_t rows, std::int64_t columns, float* patch, float* workspace) const;
 
  private:
+  /// Rows of channels, (channel, row, phase, column).
+  struct RawRows {
+    const float* first;
+    std::int64_t channel_pitch;
+    std::int64_t row_pitch;
+  };
+
   void copy_columns(const Geometry& g, const float* row, std::int64_t first, float* target) const;
   void copy_rows(const Geometry& g, const float* plane, std::int64_t top, std::int64_t left,
                  float* raw) const;
-  void split(const float* raw, std::int64_t first_channel, std::int64_t channels,
+  std::optional<RawRows> rows_in_place(const Geometry& g, const float* planes,
+                                       std::int64_t channels, std::int64_t readable_channels,
+                                       std::int64_t top, std::int64_t left,
+                                       std::int64_t columns) const;
+  void split(const RawRows& raw, std::int64_t first_channel, std::int64_t channels,
              std::int64_t strips, float* patch) const;
   IntVector transform(const float* raw, std::int64_t first_channel, std::int64_t channels,
                       std::int64_t steps, std::int64_t strips, float* patch) const;
@@ -186,15 +198,20 @@ inline bool HostPatch::fill(const Geometry& g, const float* input, std::int64_t 
   IntVector largest = broadcast<IntVector>(std::int32_t{0});
   for (std::int64_t first = 0; first < g.group_in_channels; first += channels_at_once_) {
     const std::int64_t channels = std::min(channels_at_once_, g.group_in_channels - first);
+    const float* const planes = input + first * g.height * g.width;
+    if (const auto in_place =
+            rows_in_place(g, planes, channels, g.group_in_channels - first, top, left, columns)) {
+      split(*in_place, first, channels, strips, patch);
+      continue;
+    }
     for (std::int64_t c = 0; c < channels; ++c) {
-      copy_rows(g, input + (first + c) * g.height * g.width, top, left,
-                workspace + c * raw_channel_pitch_);
+      copy_rows(g, planes + c * g.height * g.width, top, left, workspace + c * raw_channel_pitch_);
     }
     if (rows_ == Rows::winograd) {
       const IntVector magnitude = transform(workspace, first, channels, steps, strips, patch);
       largest = magnitude > largest ? magnitude : largest;
     } else {
-      split(workspace, first, channels, strips, patch);
+      split({workspace, raw_channel_pitch_, raw_pitch_}, first, channels, strips, patch);
     }
   }
   bool allowed = true;
@@ -202,6 +219,25 @@ inline bool HostPatch::fill(const Geometry& g, const float* input, std::int64_t 
     allowed &= largest[lane] <= std::bit_cast<std::int32_t>(largest_allowed);
   }
   return allowed;
+}
+
+/// The rows of the input itself, where they serve: without padding, one after the other, and with
+/// more of the input behind them, since whole vectors are read. What lies beyond a tile's columns
+/// takes part in no output.
+/// \param planes   (readable_channels, height, width)
+/// \param channels of which this many are wanted
+inline std::optional<HostPatch::RawRows> HostPatch::rows_in_place(
+    const Geometry& g, const float* planes, std::int64_t channels, std::int64_t readable_channels,
+    std::int64_t top, std::int64_t left, std::int64_t columns) const {
+  if (rows_ != Rows::plain || g.stride_width != 1 || phase_starts_.size() != 1) return std::nullopt;
+  const std::int64_t plane = g.height * g.width;
+  const std::int64_t bottom = top + row_slots_.back();
+  const std::int64_t right = left + columns - 1 + (g.kernel_width - 1) * g.dilation_width;
+  const bool follow_each_other = row_slots_.back() + 1 == std::ssize(row_slots_);
+  const bool padded = top < 0 || bottom >= g.height || left < 0 || right >= g.width;
+  const std::int64_t read = (channels - 1) * plane + bottom * g.width + left + phase_length_;
+  if (!follow_each_other || padded || read > readable_channels * plane) return std::nullopt;
+  return RawRows{planes + top * g.width + left, plane, g.width};
 }
 
 /// The padded input rows of one channel, (row, phase, column).
@@ -238,7 +274,7 @@ inline void HostPatch::copy_columns(const Geometry& g, const float* row, std::in
 }
 
 /// Puts the rows of some channels where the strips read them.
-inline void HostPatch::split(const float* raw, std::int64_t first_channel, std::int64_t channels,
+inline void HostPatch::split(const RawRows& raw, std::int64_t first_channel, std::int64_t channels,
                              std::int64_t strips, float* patch) const {
   const std::int64_t rows = static_cast<std::int64_t>(row_slots_.size());
   const std::int64_t phases = static_cast<std::int64_t>(phase_starts_.size());
@@ -248,7 +284,8 @@ inline void HostPatch::split(const float* raw, std::int64_t first_channel, std::
       float* target =
           patch + strip.offset + row * strip.row_pitch + first_channel * strip.channel_pitch;
       for (std::int64_t c = 0; c < channels; ++c) {
-        const float* source = raw + c * raw_channel_pitch_ + row * raw_pitch_ + strip.first_column;
+        const float* source =
+            raw.first + c * raw.channel_pitch + row * raw.row_pitch + strip.first_column;
         for (std::int64_t phase = 0; phase < phases; ++phase) {
           for (std::int64_t i = 0; i < strip.phase_pitch; i += vector_length) {
             store(target + i, load(source + i));
