@@ -25,7 +25,7 @@ struct TensorCorePassConfiguration {
   static constexpr bool statistics_warp = false;
   static constexpr int threads = 32 * warps;
   static constexpr int block_threads = threads;
-  /// As many as registers, and in the second pass shared memory, are there for.
+  /// As many as there are registers for and, in the second pass, shared memory.
   static constexpr int blocks_per_multiprocessor = split && normalizes ? 3 : 4;
   static constexpr int channels = 32;
   static constexpr int warp_channels = channels / warps;

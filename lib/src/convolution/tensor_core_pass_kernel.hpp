@@ -17,8 +17,8 @@ struct TensorCorePassKernel {
   std::int64_t shared_bytes = 0;
 };
 
-/// In a file of its own, which is compiled for
-/// compute capability 9.0 and what it alone has (sm_90a), and knows nothing of Kokkos.
+/// In a file of its own, which is compiled for compute capability 9.0 and what it alone has
+/// (sm_90a), and knows nothing of Kokkos.
 /// \param split      operands as sums of two float16
 /// \param normalizes the second pass, which writes y; else the first one
 TensorCorePassKernel tensor_core_pass_kernel(bool split, bool normalizes);
