@@ -35,8 +35,10 @@ class TensorCorePassOutput : public TensorCoreBands<C> {
   /// Column of a lane's first sum, from the part's first on.
   __device__ int lane_column() const { return 2 * (lane % 4); }
 
+  /// The difference is rounded by itself: fused with the product that an activation is, it would
+  /// have other bits in one of put()'s branches than in the other, which y's address chooses.
   __device__ float normalized(float activation) const {
-    return (activation - normalization.x) * normalization.y + normalization.z;
+    return fmaf(__fsub_rn(activation, normalization.x), normalization.y, normalization.z);
   }
 
   /// First output of a row in a channel of the strip.
