@@ -27,19 +27,6 @@ struct Moments {
   double count = 0;
   double mean = 0;
   double m2 = 0;
-
-  /// Adds a disjoint set. Chan, Golub and LeVeque (1979), "Updating formulae and a pairwise
-  /// algorithm for computing sample variances"; exact where both means are equal.
-  KOKKOS_INLINE_FUNCTION void merge(const Moments& other) {
-    if (other.count == 0) return;
-    const double total = count + other.count;
-    const double delta = other.mean - mean;
-    const double share = other.count / total;
-    m2 += other.m2 + delta * delta * count * share;
-    mean += delta * share;
-    if (count == 0) mean = other.mean;
-    count = total;
-  }
 };
 
 /// The cut of an output plane into tiles whose partial moments are kept. It depends on the shape

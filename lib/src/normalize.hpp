@@ -134,7 +134,7 @@ struct Normalize {
     struct alignas(16) Four {
       float value[4];
     };
-    constexpr int batch = 4;
+    constexpr int batch = 8;
     const int misaligned =
         static_cast<int>(reinterpret_cast<std::uintptr_t>(values) / sizeof(float) % 4);
     const int head = Kokkos::min(length, (4 - misaligned) % 4);

@@ -45,30 +45,42 @@ class DirectOnDevice {
     using Source = DirectDevicePlan::Source;
     switch (plan_.source) {
       case Source::global:
-        return launch<Source::global, 0>(exec, epilogue, pass);
+        return launch<Source::global, 0, false>(exec, epilogue, pass);
       case Source::staged:
-        return launch<Source::staged, 0>(exec, epilogue, pass);
+        return launch<Source::staged, 0, false>(exec, epilogue, pass);
       case Source::unrolled:
         switch (plan_.geometry.kernel_width) {
           case 1:
-            return launch<Source::unrolled, 1>(exec, epilogue, pass);
+            return launch_unrolled<1>(exec, epilogue, pass);
           case 3:
-            return launch<Source::unrolled, 3>(exec, epilogue, pass);
+            return launch_unrolled<3>(exec, epilogue, pass);
           case 5:
-            return launch<Source::unrolled, 5>(exec, epilogue, pass);
+            return launch_unrolled<5>(exec, epilogue, pass);
           default:
-            return launch<Source::unrolled, 7>(exec, epilogue, pass);
+            return launch_unrolled<7>(exec, epilogue, pass);
         }
     }
   }
 
  private:
-  template <DirectDevicePlan::Source From, int KernelSize>
+  template <int KernelSize>
+  void launch_unrolled(const ExecutionSpace& exec, const Epilogue<ExecutionSpace>& epilogue,
+                       const FirstPass<ExecutionSpace>& pass) const {
+    constexpr auto source = DirectDevicePlan::Source::unrolled;
+    if (plan_.has_largest_tiles()) {
+      launch<source, KernelSize, true>(exec, epilogue, pass);
+    } else {
+      launch<source, KernelSize, false>(exec, epilogue, pass);
+    }
+  }
+
+  template <DirectDevicePlan::Source From, int KernelSize, bool Largest>
   void launch(const ExecutionSpace& exec, const Epilogue<ExecutionSpace>& epilogue,
               const FirstPass<ExecutionSpace>& pass) const {
     // 4 teams of 128 threads a multiprocessor leave 128 registers a thread.
     using Bounds = Kokkos::LaunchBounds<DirectDevicePlan::team_size, 4>;
-    const DirectDevice<ExecutionSpace, From, KernelSize> tile(plan_, weights_, epilogue, pass);
+    const DirectDevice<ExecutionSpace, From, KernelSize, Largest> tile(plan_, weights_, epilogue,
+                                                                       pass);
     for_each_team<Bounds>("fusedconv::direct_convolution", exec, tile.items(), tile,
                           DirectDevicePlan::team_size, Scratch{0, plan_.scratch_bytes});
   }

@@ -17,13 +17,54 @@ namespace fusedconv::detail {
 // Offsets into scratch memory, of 48 KiB, are of 32 bits, of which a GPU computes twice as many.
 // NOLINTBEGIN(bugprone-implicit-widening-of-multiplication-result)
 
+/// Extents of a team's tile, of the input that it needs and of the lanes that its threads are.
+template <int KernelSize, bool Largest>
+struct DirectDeviceExtents {
+  explicit DirectDeviceExtents(const DirectDevicePlan& plan)
+      : tile_height(static_cast<int>(plan.tiles.tile_height)),
+        tile_width(static_cast<int>(plan.tiles.tile_width)),
+        patch_height(static_cast<int>(plan.patch_height)),
+        patch_width(static_cast<int>(plan.patch_width)),
+        pixel_lanes(plan.pixel_lanes()),
+        column_lanes(plan.column_lanes()),
+        weight_block(static_cast<int>(plan.weight_block())) {}
+
+  int tile_height, tile_width, patch_height, patch_width;
+  int pixel_lanes, column_lanes, weight_block;
+};
+
+/// The same of the largest tiles, which all but narrow layers have: known to the compiler, for
+/// working out places in scratch memory and in y was a fifth of the instructions.
+template <int KernelSize>
+struct DirectDeviceExtents<KernelSize, true> {
+  explicit DirectDeviceExtents(const DirectDevicePlan&) {}
+
+  using Plan = DirectDevicePlan;
+  static constexpr int column_lanes = Plan::max_column_lanes;
+  static constexpr int pixel_lanes = Plan::team_size / Plan::max_channel_lanes;
+  static constexpr int weight_block = Plan::max_channel_lanes * Plan::channel_block;
+  static constexpr int tile_height = pixel_lanes / column_lanes * Plan::rows;
+  static constexpr int tile_width = column_lanes * Plan::columns;
+  static constexpr int patch_height = tile_height + KernelSize - 1;
+  static constexpr int patch_width = tile_width + KernelSize - 1;
+};
+
 /// First pass on a device: one tile's convolution, activation and moments.
 /// \tparam KernelSize height and width of the kernel where the plan says unrolled, else 0
-template <class ExecutionSpace, DirectDevicePlan::Source From, int KernelSize>
-struct DirectDevice {
+/// \tparam Largest    whether the plan's tiles are the largest, see DirectDeviceExtents
+template <class ExecutionSpace, DirectDevicePlan::Source From, int KernelSize, bool Largest>
+struct DirectDevice : private DirectDeviceExtents<KernelSize, Largest> {
   using Team = typename Kokkos::TeamPolicy<ExecutionSpace>::member_type;
   using Plan = DirectDevicePlan;
   using Source = DirectDevicePlan::Source;
+  using Extents = DirectDeviceExtents<KernelSize, Largest>;
+  using Extents::column_lanes;
+  using Extents::patch_height;
+  using Extents::patch_width;
+  using Extents::pixel_lanes;
+  using Extents::tile_height;
+  using Extents::tile_width;
+  using Extents::weight_block;
 
   // Functions that take references are given their values, as in +block: device code has no object
   // that they could refer to.
@@ -61,23 +102,26 @@ struct DirectDevice {
   std::int64_t items() const { return item_count; }
 
   KOKKOS_FUNCTION void operator()(const Team& team, std::int64_t item) const {
+    // Most layers have one chunk and one group, and divisions take longer than to ask.
+    const auto next_of = [&item](std::int64_t count) {
+      if (count == 1) return std::int64_t{0};
+      const std::int64_t quotient = item / count;
+      const std::int64_t remainder = item - quotient * count;
+      item = quotient;
+      return remainder;
+    };
     Tile tile;
-    tile.chunk = static_cast<int>(item % chunks);
-    item /= chunks;
-    const std::int64_t tile_column = item % tiles_across;
-    item /= tiles_across;
-    const std::int64_t tile_row = item % tiles_down;
-    item /= tiles_down;
-    tile.group = static_cast<int>(item % groups);
-    tile.image = item / groups;
-    tile.row = static_cast<int>(tile_row) * tile_height;
-    tile.column = static_cast<int>(tile_column) * tile_width;
-    tile.rows = Kokkos::min(output_height - tile.row, tile_height);
-    tile.columns = Kokkos::min(output_width - tile.column, tile_width);
+    tile.chunk = static_cast<int>(next_of(chunks));
+    tile.column = static_cast<int>(next_of(tiles_across)) * tile_width;
+    tile.row = static_cast<int>(next_of(tiles_down)) * tile_height;
+    tile.group = static_cast<int>(next_of(groups));
+    tile.image = item;
+    tile.rows = Kokkos::min(output_height - tile.row, +tile_height);
+    tile.columns = Kokkos::min(output_width - tile.column, +tile_width);
 
     const int pixel_lane = team.team_rank() & (pixel_lanes - 1);
-    const Thread thread{team.team_rank() / pixel_lanes * block,
-                        (pixel_lane >> column_lanes_log2) * rows, pixel_lane & (column_lanes - 1)};
+    const Thread thread{team.team_rank() / pixel_lanes * block, pixel_lane / column_lanes * rows,
+                        pixel_lane & (column_lanes - 1)};
     const int in_group = tile.chunk * weight_block + thread.channel;
     const int channels = Kokkos::min(+block, Kokkos::max(0, group_out_channels - in_group));
     const std::int64_t first_channel =
@@ -88,7 +132,7 @@ struct DirectDevice {
     float sum[block][rows][columns];
     convolve(team, tile, thread, first_channel, channels, scratch, sum);
     activate(tile, thread, first_channel, channels, sum);
-    reduce_moments(team, tile, thread, tile_row * tiles_across + tile_column, scratch, sum);
+    reduce_moments(team, tile, thread, scratch, sum);
   }
 
   /// Convolution of a thread's outputs.
@@ -214,30 +258,35 @@ struct DirectDevice {
     constexpr int words = 5;  // as many as the widest unrolled tile and its border take
     const int lane = team.team_rank() % lanes;
     const int patch_rows = in_channels * patch_height;
-    for (int first = team.team_rank() / lanes; first < patch_rows;
-         first += batch * (Plan::team_size / lanes)) {
-      for (int left_word = lane; left_word < patch_width; left_word += words * lanes) {
+    for (int first_word = 0; first_word < patch_width; first_word += words * lanes) {
+      const int first_column = first_word + lane;
+      bool in_columns[words];
+      for (int w = 0; w < words; ++w) {
+        const int column = first_column + w * lanes;
+        in_columns[w] = column < patch_width && left + column >= 0 && left + column < width;
+      }
+#pragma unroll 1
+      for (int first_row = team.team_rank() / lanes; first_row < patch_rows;
+           first_row += batch * (Plan::team_size / lanes)) {
         float value[batch][words];
         for (int b = 0; b < batch; ++b) {
-          const int patch_row = first + b * (Plan::team_size / lanes);
+          const int patch_row = first_row + b * (Plan::team_size / lanes);
           const int channel = patch_row / patch_height;
           const int row = top + patch_row - channel * patch_height;
           const bool in_rows = patch_row < patch_rows && row >= 0 && row < height;
-          const float* const source =
-              planes + (static_cast<std::int64_t>(channel) * height + row) * width + left;
+          const float* const source = planes +
+                                      (static_cast<std::int64_t>(channel) * height + row) * width +
+                                      left + first_column;
           for (int w = 0; w < words; ++w) {
-            const int column = left_word + w * lanes;
-            const bool in_columns =
-                column < patch_width && left + column >= 0 && left + column < width;
-            value[b][w] = in_rows && in_columns ? source[column] : 0.0f;
+            value[b][w] = in_rows && in_columns[w] ? source[w * lanes] : 0.0f;
           }
         }
         for (int b = 0; b < batch; ++b) {
-          const int patch_row = first + b * (Plan::team_size / lanes);
+          const int patch_row = first_row + b * (Plan::team_size / lanes);
+          float* const target = patch + patch_row * patch_width + first_column;
           for (int w = 0; w < words; ++w) {
-            const int column = left_word + w * lanes;
-            if (patch_row < patch_rows && column < patch_width) {
-              patch[patch_row * patch_width + column] = value[b][w];
+            if (patch_row < patch_rows && first_column + w * lanes < patch_width) {
+              target[w * lanes] = value[b][w];
             }
           }
         }
@@ -374,12 +423,12 @@ struct DirectDevice {
       const float offset = c < channels ? bias[first_channel + c] : 0.0f;
 #pragma unroll
       for (int r = 0; r < rows; ++r) {
+        float* const row = target + static_cast<std::int64_t>(r) * output_width;
+        const int stored = c < channels && thread.row + r < tile.rows ? tile.columns : 0;
 #pragma unroll
         for (int j = 0; j < columns; ++j) {
           sum[c][r][j] = scaled(sum[c][r][j] + offset);
-          if (c < channels && inside(tile, thread, r, j)) {
-            target[r * output_width + j * column_lanes] = sum[c][r][j];
-          }
+          if (thread.column + j * column_lanes < stored) row[j * column_lanes] = sum[c][r][j];
         }
       }
     }
@@ -391,7 +440,7 @@ struct DirectDevice {
   /// Sums are taken relative to one of the values they cover. That bounds cancellation by the few
   /// values in a sum, and makes it none where all are equal.
   KOKKOS_FUNCTION void reduce_moments(const Team& team, const Tile& tile, const Thread& thread,
-                                      std::int64_t tile_index, float* scratch,
+                                      float* scratch,
                                       const float (&s)[block][rows][columns]) const {
     constexpr int lanes_at_once = 8;
     const int pitch = weight_block + 1;  // odd, so that neither side meets bank conflicts
@@ -454,14 +503,28 @@ struct DirectDevice {
 
     const int in_group = tile.chunk * weight_block + team.team_rank();
     if (team.team_rank() < weight_block && in_group < group_out_channels) {
-      Moments all = merged[team.team_rank()];
+      // Of the sets the first is never empty.
+      const Moments first = merged[team.team_rank()];
+      double count_of_all = first.count;
+      double sum_of_all = 0;
+      double squares_of_all = first.m2;
       for (int other = team.team_rank() + weight_block; other < Plan::team_size;
            other += weight_block) {
-        all.merge(merged[other]);
+        const Moments set = merged[other];
+        if (set.count > 0) {
+          const double d = set.mean - first.mean;
+          count_of_all += set.count;
+          sum_of_all += set.count * d;
+          squares_of_all += set.m2 + set.count * d * d;
+        }
       }
+      const double offset_of_all = sum_of_all / count_of_all;
       const std::int64_t out_channel =
           (tile.image * groups + tile.group) * group_out_channels + in_group;
-      partial[out_channel * partial_pitch + tile_index] = {all.mean, all.m2};
+      const std::int64_t tile_index =
+          tile.row / tile_height * tiles_across + tile.column / tile_width;
+      partial[out_channel * partial_pitch + tile_index] = {
+          first.mean + offset_of_all, squares_of_all - sum_of_all * offset_of_all};
     }
   }
 
@@ -482,16 +545,15 @@ struct DirectDevice {
   int height, width, output_height, output_width;
   int kernel_height, kernel_width, stride_height, stride_width;
   int padding_height, padding_width, dilation_height, dilation_width;
-  int tile_height, tile_width, patch_height, patch_width;
-  int pixel_lanes, column_lanes, column_lanes_log2, weight_block;
   int in_channels_staged, scratch_bytes;
 };
 
-template <class ExecutionSpace, DirectDevicePlan::Source From, int KernelSize>
-DirectDevice<ExecutionSpace, From, KernelSize>::DirectDevice(
+template <class ExecutionSpace, DirectDevicePlan::Source From, int KernelSize, bool Largest>
+DirectDevice<ExecutionSpace, From, KernelSize, Largest>::DirectDevice(
     const Plan& plan, const PackedWeightsView<ExecutionSpace>& packed_weights,
     const Epilogue<ExecutionSpace>& epilogue, const FirstPass<ExecutionSpace>& pass)
-    : x(pass.x),
+    : Extents(plan),
+      x(pass.x),
       y(pass.y),
       weights(packed_weights.data()),
       bias(epilogue.bias.data()),
@@ -518,14 +580,6 @@ DirectDevice<ExecutionSpace, From, KernelSize>::DirectDevice(
   padding_width = narrow(g.padding_width);
   dilation_height = narrow(g.dilation_height);
   dilation_width = narrow(g.dilation_width);
-  tile_height = narrow(plan.tiles.tile_height);
-  tile_width = narrow(plan.tiles.tile_width);
-  patch_height = narrow(plan.patch_height);
-  patch_width = narrow(plan.patch_width);
-  pixel_lanes = plan.pixel_lanes();
-  column_lanes = plan.column_lanes();
-  column_lanes_log2 = plan.column_lanes_log2;
-  weight_block = narrow(plan.weight_block());
   in_channels_staged = narrow(plan.in_channels_staged);
   scratch_bytes = narrow(plan.scratch_bytes);
   chunks = (group_out_channels + weight_block - 1) / weight_block;

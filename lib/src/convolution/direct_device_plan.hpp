@@ -29,6 +29,8 @@ struct DirectDevicePlan {
   static constexpr int channel_block = 8;
   static constexpr int rows = 2;
   static constexpr int columns = 4;
+  static constexpr int max_channel_lanes = 4;
+  static constexpr int max_column_lanes = 32;
 
   /// Where the inner loop finds its input.
   enum class Source {
@@ -44,6 +46,10 @@ struct DirectDevicePlan {
   KOKKOS_FUNCTION int channel_lanes() const { return 1 << channel_lanes_log2; }
   KOKKOS_FUNCTION int column_lanes() const { return 1 << column_lanes_log2; }
   KOKKOS_FUNCTION int pixel_lanes() const { return team_size >> channel_lanes_log2; }
+  /// Whether tiles have as many channels and columns as any.
+  bool has_largest_tiles() const {
+    return channel_lanes() == max_channel_lanes && column_lanes() == max_column_lanes;
+  }
   int row_lanes() const { return pixel_lanes() / column_lanes(); }
   std::int64_t staged_floats(std::int64_t channels) const;
   std::int64_t moments_bytes() const;
@@ -65,9 +71,7 @@ inline DirectDevicePlan::DirectDevicePlan(const Shape& shape) : geometry(shape) 
   // Leaves room for several teams on a multiprocessor, inside the 48 KiB that every device has.
   constexpr std::int64_t staging_budget = 32 * 1024 / sizeof(float);
   constexpr std::int64_t staging_limit = 44 * 1024 / sizeof(float);
-  constexpr int max_channel_lanes = 4;
   constexpr int min_column_lanes_log2 = 2;
-  constexpr int max_column_lanes = 32;
 
   while (channel_lanes() < max_channel_lanes && weight_block() < g.group_out_channels) {
     ++channel_lanes_log2;
