@@ -10,6 +10,8 @@
 #include <cerrno>
 #include <cstddef>
 #include <cstring>
+#include <functional>
+#include <numeric>
 #include <system_error>
 #include <thread>
 
@@ -17,10 +19,11 @@ namespace fusedconv::app {
 
 namespace {
 
-/// Mapped by a thread at a time: what the kernel has just cleared is still in a core's cache.
-constexpr std::int64_t part_bytes = std::int64_t{1} << 20;
+/// Filled by a thread at a time: a huge page, and little enough for what the kernel has just
+/// cleared to be still in a core's cache.
+constexpr std::int64_t part_bytes = std::int64_t{2} << 20;
 
-/// Allocates the pages of a mapping. Where there is no room this is an error, not the signal that
+/// Allocates the file's pages. Where there is no room this is an error, not the signal that
 /// touching them would be.
 bool populate([[maybe_unused]] void* pages, [[maybe_unused]] std::size_t bytes) {
 #ifdef MADV_POPULATE_WRITE
@@ -28,6 +31,22 @@ bool populate([[maybe_unused]] void* pages, [[maybe_unused]] std::size_t bytes) 
 #else
   return false;
 #endif
+}
+
+/// Asks for huge pages, which file systems have that are mounted so (tmpfs with huge=advise).
+void prefer_huge([[maybe_unused]] void* pages, [[maybe_unused]] std::size_t bytes) {
+#ifdef MADV_HUGEPAGE
+  // Where there are none, others do as well.
+  static_cast<void>(::madvise(pages, bytes, MADV_HUGEPAGE));
+#endif
+}
+
+/// Takes pages from this process's memory; the file keeps what they hold.
+bool release(void* pages, std::size_t bytes) { return ::madvise(pages, bytes, MADV_DONTNEED) == 0; }
+
+std::int64_t page_bytes() {
+  static const std::int64_t bytes = ::sysconf(_SC_PAGESIZE);
+  return bytes;
 }
 
 void store(const float* values, std::int64_t count, hdf5::ElementType type, std::byte* target) {
@@ -56,9 +75,21 @@ MappedWriter::MappedWriter(const std::string& path, std::int64_t address,
   if (file_ < 0) {
     throw std::system_error(errno, std::generic_category(), path + ": could not open");
   }
+  const std::int64_t before = address % page_bytes();
+  const std::int64_t elements =
+      std::accumulate(extents.begin(), extents.end(), std::int64_t{1}, std::multiplies<>());
+  mapped_bytes_ = static_cast<std::size_t>(before + elements * hdf5::element_bytes(type));
+  void* const pages =
+      ::mmap(nullptr, mapped_bytes_, PROT_READ | PROT_WRITE, MAP_SHARED, file_, address - before);
+  if (pages == MAP_FAILED) return;
+  prefer_huge(pages, mapped_bytes_);
+  data_ = static_cast<std::byte*>(pages) + before;
 }
 
-MappedWriter::~MappedWriter() { ::close(file_); }
+MappedWriter::~MappedWriter() {
+  if (data_ != nullptr) ::munmap(data_ - address_ % page_bytes(), mapped_bytes_);
+  ::close(file_);
+}
 
 std::vector<MappedWriter::Part> MappedWriter::parts_of(const hdf5::Region& region) const {
   const std::int64_t row = extents_[3];
@@ -68,34 +99,33 @@ std::vector<MappedWriter::Part> MappedWriter::parts_of(const hdf5::Region& regio
   // Rows of a channel are consecutive, and so are whole images.
   const std::int64_t runs = whole ? 1 : region.images * extents_[1];
   const std::int64_t length = whole ? region.images * image : region.rows * row;
-  const std::int64_t step = part_bytes / hdf5::element_bytes(type_);
+  const std::int64_t size = hdf5::element_bytes(type_);
   std::vector<Part> parts;
   for (std::int64_t run = 0; run < runs; ++run) {
     const std::int64_t first = region.first_image * image + run * plane + region.first_row * row;
-    for (std::int64_t done = 0; done < length; done += step) {
-      parts.push_back({first + done, run * length + done, std::min(step, length - done)});
+    std::int64_t count = 0;
+    for (std::int64_t done = 0; done < length; done += count) {
+      const std::int64_t begin = address_ + (first + done) * size;
+      const std::int64_t end = (begin / part_bytes + 1) * part_bytes;
+      count = std::min((end - begin) / size, length - done);
+      parts.push_back({first + done, run * length + done, count});
     }
   }
   return parts;
 }
 
 bool MappedWriter::copy(const Part& part, const float* values) const {
-  static const std::int64_t page = ::sysconf(_SC_PAGESIZE);
   const std::int64_t size = hdf5::element_bytes(type_);
-  const std::int64_t begin = address_ + part.first * size;
-  const std::int64_t before = begin % page;
+  std::byte* const target = data_ + part.first * size;
+  const std::int64_t before = (address_ + part.first * size) % page_bytes();
   const auto bytes = static_cast<std::size_t>(before + part.count * size);
-  void* const pages =
-      ::mmap(nullptr, bytes, PROT_READ | PROT_WRITE, MAP_SHARED, file_, begin - before);
-  if (pages == MAP_FAILED) return false;
-  const bool populated = populate(pages, bytes);
-  if (populated) {
-    store(values + part.offset, part.count, type_, static_cast<std::byte*>(pages) + before);
-  }
-  return ::munmap(pages, bytes) == 0 && populated;
+  if (!populate(target - before, bytes)) return false;
+  store(values + part.offset, part.count, type_, target);
+  return release(target - before, bytes);
 }
 
 bool MappedWriter::write(const hdf5::Region& region, const float* values) const {
+  if (data_ == nullptr) return false;
   const std::vector<Part> parts = parts_of(region);
   std::atomic<std::size_t> next = 0;
   std::atomic<bool> failed = false;
