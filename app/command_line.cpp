@@ -223,8 +223,10 @@ std::variant<CommandLine, EarlyExit> parse_command_line(int argc, const char* co
   std::string transfer = to_string(line.transfer);
   app.add_option(
          "--hdf5-transfer", transfer,
-         "How outputs are written: independent, by each rank through HDF5; mapped, by "
-         "threads that copy to pages of the file, which is not for several nodes [independent]")
+         "How outputs are written: independent, by each rank through HDF5; mapped, by threads "
+         "that copy to pages of the file, which is not for several nodes; auto, mapped to a tmpfs "
+         "that has huge pages, or where a GPU computes and a rank has four processors, else "
+         "independent [auto]")
       ->type_name("HOW")
       ->check(CLI::IsMember(transfer_names()));
   std::vector<std::string> hints;

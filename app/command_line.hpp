@@ -33,7 +33,7 @@ struct CommandLine {
   hdf5::Compression compression;
   hdf5::Hints hints;              ///< to MPI-IO
   hdf5::Permissions permissions;  ///< of what is read
-  Transfer transfer = Transfer::independent;
+  Transfer transfer = Transfer::automatic;
   std::string reference;    ///< empty: nothing to verify; with several inputs a directory
   double tolerance = 1e-5;  ///< largest relative L2 error that passes
   std::string report;       ///< empty: no JSON

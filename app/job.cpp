@@ -286,7 +286,9 @@ Writing Job::writing() const {
   const bool one_node = communicator_.minimum(std::int64_t{communicator_.ranks_on_node()}) ==
                         std::int64_t{communicator_.size()};
   // Pages that nodes share are not kept the same by every file system.
-  return {one_node ? line_.transfer : Transfer::independent, copying_threads(communicator_)};
+  return {.transfer = one_node ? line_.transfer : Transfer::independent,
+          .threads = copying_threads(communicator_),
+          .is_computing = !has_own_memory(line_.backend)};
 }
 
 OutputForm Job::output_form() {

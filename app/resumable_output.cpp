@@ -98,7 +98,7 @@ void ResumableOutput::open(const FoundOutput& found) {
   file_.emplace(unfinished_name_, storage_, hdf5::access_by(communicator_, hints_).id());
   record_.emplace(record_name_, unfinished_name_, end, communicator_.rank(), communicator_.size());
   const std::vector<std::int64_t> extents = hdf5::output_extents(shape_);
-  if (possible_transfer(writing_.transfer) == Transfer::mapped) {
+  if (transfer_to(unfinished_name_, writing_) == Transfer::mapped) {
     mapped_.emplace(unfinished_name_, file_->address(), extents, storage_.type, writing_.threads);
   }
   communicator_.barrier();

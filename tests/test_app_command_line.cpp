@@ -39,7 +39,7 @@ TEST(CommandLine, HasDefaults) {
   EXPECT_EQ(line.storage.alignment, 1);
   EXPECT_EQ(app::hdf5::to_string(line.compression), "none");
   EXPECT_TRUE(line.hints.empty());
-  EXPECT_EQ(line.transfer, app::Transfer::independent);
+  EXPECT_EQ(line.transfer, app::Transfer::automatic);
   EXPECT_FALSE(line.resume);
   EXPECT_FALSE(line.dry_run);
   EXPECT_FALSE(line.quiet);

@@ -1,6 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 #include <gtest/gtest.h>
+#include <linux/magic.h>
 #include <sys/mman.h>
+#include <sys/stat.h>
+#include <sys/sysmacros.h>
+#include <sys/vfs.h>
 #include <unistd.h>
 
 #include <cstdint>
@@ -12,6 +16,7 @@
 #include <vector>
 
 #include "mapped_writer.hpp"
+#include "mount_options.hpp"
 #include "temporary_directory.hpp"
 #include "transfer.hpp"
 
@@ -121,6 +126,38 @@ TEST_F(MappedWriter, NamesAFileThatItCannotOpen) {
 TEST(Transfer, HasNames) {
   for (const std::string& name : app::transfer_names()) {
     EXPECT_EQ(app::to_string(app::transfer_from_string(name)), name);
+  }
+}
+
+TEST(Transfer, IsAsWanted) {
+  const TemporaryDirectory directory;
+  std::ofstream(directory.file("a")).close();
+  for (const auto transfer : {app::Transfer::independent, app::Transfer::mapped}) {
+    for (const int threads : {1, 8}) {
+      EXPECT_EQ(app::transfer_to(directory.file("a"), {transfer, threads, true}), transfer);
+    }
+  }
+}
+
+TEST(Transfer, IsMappedToMemoryByEnoughThreadsThatDoNotCompute) {
+  const std::string memory = "/dev/shm";
+  struct statfs system {};
+  if (::statfs(memory.c_str(), &system) != 0 || system.f_type != TMPFS_MAGIC) {
+    GTEST_SKIP() << "needs a tmpfs in " << memory;
+  }
+  const auto automatic = app::Transfer::automatic;
+  EXPECT_EQ(app::transfer_to(memory, {automatic, 4, false}), app::Transfer::mapped);
+  EXPECT_EQ(app::transfer_to("/proc/self/exe", {automatic, 8, false}), app::Transfer::independent);
+  struct stat file {};
+  ASSERT_EQ(::stat(memory.c_str(), &file), 0);
+  std::ifstream mountinfo("/proc/self/mountinfo");
+  const std::string device =
+      std::to_string(major(file.st_dev)) + ":" + std::to_string(minor(file.st_dev));
+  if (app::has_huge_pages(app::mount_options(mountinfo, device))) {
+    EXPECT_EQ(app::transfer_to(memory, {automatic, 1, true}), app::Transfer::mapped);
+  } else {
+    EXPECT_EQ(app::transfer_to(memory, {automatic, 3, false}), app::Transfer::independent);
+    EXPECT_EQ(app::transfer_to(memory, {automatic, 8, true}), app::Transfer::independent);
   }
 }
 
