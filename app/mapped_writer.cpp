@@ -75,6 +75,9 @@ MappedWriter::MappedWriter(const std::string& path, std::int64_t address,
   if (file_ < 0) {
     throw std::system_error(errno, std::generic_category(), path + ": could not open");
   }
+  // What is rounded is stored as integers of 16 bits, which do not lie at odd addresses.
+  const bool is_rounded = type != hdf5::ElementType::float32;
+  if (is_rounded && address % static_cast<std::int64_t>(alignof(std::uint16_t)) != 0) return;
   const std::int64_t before = address % page_bytes();
   const std::int64_t elements =
       std::accumulate(extents.begin(), extents.end(), std::int64_t{1}, std::multiplies<>());
@@ -107,7 +110,8 @@ std::vector<MappedWriter::Part> MappedWriter::parts_of(const hdf5::Region& regio
     for (std::int64_t done = 0; done < length; done += count) {
       const std::int64_t begin = address_ + (first + done) * size;
       const std::int64_t end = (begin / part_bytes + 1) * part_bytes;
-      count = std::min((end - begin) / size, length - done);
+      // An element may lie across the border.
+      count = std::min((end - begin + size - 1) / size, length - done);
       parts.push_back({first + done, run * length + done, count});
     }
   }

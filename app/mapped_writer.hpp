@@ -17,14 +17,14 @@ namespace fusedconv::app {
 /// Unlike write() this takes no lock of the file, and so is done by all threads and ranks at once.
 /// Nor are mappings made and removed meanwhile, for which threads of a process wait for each other:
 /// 8 threads copied 5.0 GB/s to a tmpfs so, and 3.1 GB/s where each mapped 1 MiB at a time (32
-/// processors, Linux 6.18); write() took 2.4 GB/s. What is left is a lock of the file's pages, once
-/// for each: huge ones, where the file system has them, are another few times faster.
+/// processors, Linux 6.18); write() took 2.4 GB/s. What is left is presumably a lock of the file's
+/// pages, once for each: huge ones, where the file system has them, are another few times faster.
 ///
 /// Ranks may do so from one node alone: pages are shared by neighbours.
 class MappedWriter {
  public:
-  /// \param address byte of the file at which the dataset begins, at a multiple of an element's
-  /// size \throws std::system_error naming the file
+  /// \param address byte of the file at which the dataset begins
+  /// \throws std::system_error naming the file
   MappedWriter(const std::string& path, std::int64_t address,
                const std::vector<std::int64_t>& extents, hdf5::ElementType type, int threads);
   MappedWriter(const MappedWriter&) = delete;
@@ -32,13 +32,13 @@ class MappedWriter {
   ~MappedWriter();
 
   /// Writes a region, from contiguous memory.
-  /// \return false where that cannot be, because the file system is full, the file could not be
+  /// \return false where that cannot be, because the file system is full, the file was not
   ///         mapped or the kernel does not know how (Linux before 5.14): parts of the region are
   ///         written then, perhaps
   bool write(const hdf5::Region& region, const float* values) const;
 
  private:
-  /// Consecutive elements, of one huge page of the file.
+  /// Consecutive elements, that begin in one huge page of the file.
   struct Part {
     std::int64_t first = 0;   ///< in the dataset
     std::int64_t offset = 0;  ///< in memory

@@ -104,6 +104,19 @@ TEST_F(MappedWriter, RoundsAsItIsStored) {
   }
 }
 
+/// Elements then lie across borders of pages.
+TEST_F(MappedWriter, FillsADatasetThatBeginsAnywhere) {
+  for (const std::int64_t begin : {2073, 2074, 2075}) {
+    fs::resize_file(path_, static_cast<std::uintmax_t>(begin + count_ * 4));
+    const app::MappedWriter writer(path_, begin, extents, ElementType::float32, 3);
+    EXPECT_TRUE(writer.write({0, 3, 0, 251}, values_.data()));
+    const std::string written = bytes();
+    EXPECT_EQ(std::memcmp(written.data() + begin, values_.data(), values_.size() * 4), 0);
+    const app::MappedWriter of_16_bits(path_, begin, extents, ElementType::bfloat16, 1);
+    EXPECT_EQ(of_16_bits.write({0, 1, 0, 251}, values_.data()), begin % 2 == 0);
+  }
+}
+
 /// What a full file system is as well: pages that there cannot be.
 TEST_F(MappedWriter, SaysWhereItCannot) {
   fs::resize_file(path_, address + count_ * 2);
