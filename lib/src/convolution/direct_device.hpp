@@ -33,8 +33,9 @@ struct DirectDeviceExtents {
   int pixel_lanes, column_lanes, weight_block;
 };
 
-/// The same of the largest tiles, which all but narrow layers have: known to the compiler, for
-/// working out places in scratch memory and in y was a fifth of the instructions.
+/// The same of the largest tiles, those of layers with more than 16 output channels a group and
+/// more than 64 output columns: known to the compiler, so that places in scratch memory are
+/// constants.
 template <int KernelSize>
 struct DirectDeviceExtents<KernelSize, true> {
   explicit DirectDeviceExtents(const DirectDevicePlan&) {}
