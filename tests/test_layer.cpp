@@ -109,9 +109,16 @@ void expect_group_norm_bias(const Problem& problem) {
 }
 
 TYPED_TEST(LayerTest, ZeroVarianceOfZeroWeightsGivesGroupNormBias) {
-  Problem problem = random_problem(several_tiles(6), 1);
-  std::fill(problem.conv_weight.begin(), problem.conv_weight.end(), 0.0F);
-  expect_group_norm_bias<TypeParam>(problem);
+  Shape large = large_images.front().shape;
+  large.num_groups = large.out_channels;
+  for (const Shape& shape : {several_tiles(6), large}) {
+    SCOPED_TRACE(to_string(shape));
+    for (const std::uint64_t seed : {1, 2, 3}) {
+      Problem problem = random_problem(shape, seed);
+      std::fill(problem.conv_weight.begin(), problem.conv_weight.end(), 0.0F);
+      expect_group_norm_bias<TypeParam>(problem);
+    }
+  }
 }
 
 TYPED_TEST(LayerTest, ZeroVarianceAcrossChannelsGivesGroupNormBias) {

@@ -180,20 +180,24 @@ class TensorCorePass : public TensorCorePassOutput<C> {
     }
   }
 
-  /// The sums of a part. Small products come first: what is cut off of a sum grows with it.
+  /// The sums of a part. Small products come first: what is cut off of a sum grows with it. Where
+  /// registers do not hold all weights, the high halves are loaded while the low ones are
+  /// multiplied.
   template <int Upper, int Part>
   __device__ void multiply(int turn, Sums& sum) const {
-    uint4 weights[pairs];
+    uint4 weights[pairs], high[pairs];
     load_weights(turn, C::split ? 1 : 0, weights);
+    if constexpr (C::split && C::holds_all_weights) load_weights(turn, 0, high);
     Wgmma::begin();
     multiply<Upper, Part, 0, false>(weights, sum);
     if constexpr (C::split) {
-      Wgmma::commit();
-      uint4 high[pairs];
-      load_weights(turn, 0, high);
-      Wgmma::await();
-      Wgmma::keep_in_registers(sum);
-      Wgmma::begin();
+      if constexpr (!C::holds_all_weights) {
+        Wgmma::commit();
+        load_weights(turn, 0, high);
+        Wgmma::await();
+        Wgmma::keep_in_registers(sum);
+        Wgmma::begin();
+      }
       multiply<Upper, Part, 1, true>(high, sum);
       multiply<Upper, Part, 0, true>(high, sum);
     }
@@ -202,48 +206,59 @@ class TensorCorePass : public TensorCorePassOutput<C> {
     Wgmma::keep_in_registers(sum);
   }
 
+  /// A part's activations; in the first pass, what they have more than `pivot`, the first one
+  /// of the channel.
   template <int Part>
-  __device__ void compute_part(int turn, float unscale, Sums& sum) const {
+  __device__ void compute_part(int turn, float unscale, float& pivot, Sums& sum) const {
     if (slot == 0) {
       multiply<0, Part>(turn, sum);
     } else {
       multiply<1, Part>(turn, sum);
     }
-    activate(factor * unscale, sum);
-  }
-
-  __device__ void compute(int turn, int tile, float unscale) {
-    static_assert(C::parts == 2);
-    Sums sum;
-    compute_part<0>(turn, unscale, sum);
-    if constexpr (C::normalizes) {
-      this->await_stores();
-      this->put(turn, tile, 0, sum);
-      compute_part<1>(turn, unscale, sum);
-      this->put(turn, tile, 1, sum);
-      this->store(turn, tile);
-    } else {
-      Moments moments{__shfl_sync(0xffffffffu, sum[0][0], lane & ~3)};
-      add(turn, tile, 0, sum, moments);
-      compute_part<1>(turn, unscale, sum);
-      add(turn, tile, 1, sum, moments);
-      kept += word_of(turn, tile, moments);
+    const float scaled = factor * unscale;
+    if constexpr (!C::normalizes && Part == 0) {
+      float first = fmaf(sum[0][0], scaled, offset);
+      float second = fmaf(sum[0][1], scaled, offset);
+      Base::activate_pair(first, second);
+      pivot = __shfl_sync(0xffffffffu, first, lane & ~3);
     }
-  }
-
-  __device__ void activate(float scaled, Sums& sum) const {
 #pragma unroll
     for (auto& block : sum) {
 #pragma unroll
       for (int i = 0; i < 2 * rows; i += 2) {
         block[i] = fmaf(block[i], scaled, offset);
         block[i + 1] = fmaf(block[i + 1], scaled, offset);
-        Base::activate_pair(block[i], block[i + 1]);
+        if constexpr (C::normalizes) {
+          Base::activate_pair(block[i], block[i + 1]);
+        } else {
+          Base::activate_pair_beyond(pivot, block[i], block[i + 1]);
+        }
       }
     }
   }
 
-  /// Adds what a thread has of a part to its moments.
+  __device__ void compute(int turn, int tile, float unscale) {
+    Sums sum;
+    Moments moments;
+    compute_part<0>(turn, unscale, moments.pivot, sum);
+    if constexpr (C::normalizes) {
+      this->await_stores();
+      this->put(turn, tile, 0, sum);
+      if constexpr (C::parts == 2) {
+        compute_part<1>(turn, unscale, moments.pivot, sum);
+        this->put(turn, tile, 1, sum);
+      }
+      this->store(turn, tile);
+    } else {
+      static_assert(C::parts == 2);
+      add(turn, tile, 0, sum, moments);
+      compute_part<1>(turn, unscale, moments.pivot, sum);
+      add(turn, tile, 1, sum, moments);
+      kept += word_of(turn, tile, moments);
+    }
+  }
+
+  /// Adds what a thread has of a part, as compute_part() leaves it, to its moments.
   __device__ void add(int turn, int tile, int part, const Sums& activations,
                       Moments& moments) const {
     const TensorCoreTile& s = strip(turn);
@@ -265,7 +280,7 @@ class TensorCorePass : public TensorCorePassOutput<C> {
       for (int n = 0; n < blocks; ++n) {
 #pragma unroll
         for (int k = 0; k < 2; ++k) {
-          moments.add(activations[n][2 * below + k], Whole || n * 8 + k < columns, k);
+          moments.add_beyond_pivot(activations[n][2 * below + k], Whole || n * 8 + k < columns, k);
         }
       }
     }
@@ -275,13 +290,13 @@ class TensorCorePass : public TensorCorePassOutput<C> {
   /// channel.
   __device__ unsigned long long word_of(int turn, int tile, Moments moments) const {
     moments.combine();
-    const double n = outputs_of_channel(turn, tile);
-    const double total = lane % 4 < 2 ? moments.sum(n) : moments.sum_of_squares(n);
-    if (isnan(total)) {
+    if (isnan(moments.shifted[0])) {
       if (unsigned long long* const statistics = statistics_of(turn)) {
         atomicOr(statistics, tensor_core_not_a_number);
       }
     }
+    const double n = outputs_of_channel(turn, tile);
+    const double total = lane % 4 < 2 ? moments.sum(n) : moments.sum_of_squares(n);
     return this->fixed_point_word(total, lane % 2 == 0);
   }
 

@@ -42,8 +42,11 @@ struct TensorCorePassConfiguration {
   static constexpr int band_pitch = tile_width + 4;
   static constexpr int low_halves = band_rows * band_pitch;
   static constexpr int band_words = (split ? 2 : 1) * low_halves;
-  /// Columns that a warp multiplies, activates and writes before the next ones.
-  static constexpr int part_columns = tensor_core_unrolled_columns;
+  /// Whether there are registers for the weights and sums of a tile, which then are loaded once
+  /// and multiplied in one go: with three blocks, that is.
+  static constexpr bool holds_all_weights = split && normalizes;
+  /// Columns that a warp multiplies and activates before the next ones.
+  static constexpr int part_columns = holds_all_weights ? tile_width : tensor_core_unrolled_columns;
   static constexpr int parts = tile_width / part_columns;
   static constexpr int output_pitch = tile_width + 4;
 

@@ -15,7 +15,12 @@ struct TensorCoreMoments {
   float shifted[2] = {}, squares[2] = {};  // chains of additions side by side
 
   __device__ void add(float value, bool is_output, int chain) {
-    const float d = is_output ? value - pivot : 0.0f;
+    add_beyond_pivot(value - pivot, is_output, chain);
+  }
+
+  /// \param difference of a value from the pivot
+  __device__ void add_beyond_pivot(float difference, bool is_output, int chain) {
+    const float d = is_output ? difference : 0.0f;
     shifted[chain] += d;
     squares[chain] = fmaf(d, d, squares[chain]);
   }
@@ -111,10 +116,8 @@ class TensorCoreStatistics : public TensorCoreProduct<C> {
   /// made less than none: the sum of squares that underflow.
   __device__ static unsigned long long fixed_point_word(double total, bool is_high) {
     const double scaled = fmax(total, 0.0) * tensor_core_fixed_point;
-    const auto high = static_cast<unsigned long long>(scaled);
-    const auto low = static_cast<unsigned long long>((scaled - static_cast<double>(high)) *
-                                                     tensor_core_fixed_point_low);
-    return is_high ? high : low;
+    const double rest = (scaled - floor(scaled)) * tensor_core_fixed_point_low;
+    return static_cast<unsigned long long>(is_high ? scaled : rest);
   }
 
   static constexpr int kept_words = 2 * C::channels;
@@ -185,9 +188,9 @@ class TensorCoreStatistics : public TensorCoreProduct<C> {
     const double factor = rsqrt(variance + t.eps) * weight;
     const float rounded_mean = static_cast<float>(mean);
     // What rounding the mean has left out goes into the bias, unless it is but the rounding of
-    // this double: planes of one value give exactly the bias.
+    // this double or of the one value that all have: planes of it give exactly the bias.
     double rest = rounded_mean - mean;
-    if (fabs(rest) < mean * 0x1p-45) rest = 0;
+    if (fabs(rest) < mean * 0x1p-45 || variance < mean * mean * 0x1p-49) rest = 0;
     return make_float4(is_number ? rounded_mean : nanf(""), static_cast<float>(factor),
                        static_cast<float>(bias + rest * factor), 0);
   }

@@ -78,6 +78,22 @@ class TensorCoreThread {
   /// what passes with little else to do wait for. Powers are cut off where the product would
   /// overflow; what they leave of an activation is below 2^-62 either way.
   __device__ static void activate_pair(float& first, float& second) {
+    const float reciprocal = turn_into_denominators(first, second);
+    const float a = first;
+    first = second * reciprocal;
+    second = a * reciprocal;
+  }
+
+  /// What two activations have more than `pivot`, rounded once: an instruction less for each.
+  __device__ static void activate_pair_beyond(float pivot, float& first, float& second) {
+    const float reciprocal = turn_into_denominators(first, second);
+    const float a = first;
+    first = fmaf(second, reciprocal, -pivot);
+    second = fmaf(a, reciprocal, -pivot);
+  }
+
+  /// Makes 1 + 2^exponent of two exponents. Returns the reciprocal of their product.
+  __device__ static float turn_into_denominators(float& first, float& second) {
     const auto denominator = [](float exponent) {
       constexpr unsigned largest = 0x5f000000;  // 2^63
       float power;
@@ -85,12 +101,11 @@ class TensorCoreThread {
       asm("min.NaN.f32 %0, %0, %1;" : "+f"(power) : "f"(__uint_as_float(largest)));
       return 1.0f + power;
     };
-    const float a = denominator(first);
-    const float b = denominator(second);
+    first = denominator(first);
+    second = denominator(second);
     float reciprocal;
-    asm("rcp.approx.ftz.f32 %0, %1;" : "=f"(reciprocal) : "f"(a * b));
-    first = b * reciprocal;
-    second = a * reciprocal;
+    asm("rcp.approx.ftz.f32 %0, %1;" : "=f"(reciprocal) : "f"(first * second));
+    return reciprocal;
   }
 
   /// First input column of a tile's patch.
