@@ -35,21 +35,34 @@ struct MergeMoments {
   std::int64_t channels_per_group = 0;
   double eps = 0;
 
+  /// An image of few groups has many partial moments in each.
+  static constexpr int team_size = runs_on_host<ExecutionSpace> ? 1 : 512;
+
   KOKKOS_FUNCTION void operator()(const Team& team, const std::int64_t item) const {
+    constexpr std::int64_t most_of_32_bits = 1 << 30;  // which a loop's last step may go beyond
+    if (channels_per_group * tiles.size() <= most_of_32_bits) {
+      merge<std::int32_t>(team, item);
+    } else {
+      merge<std::int64_t>(team, item);
+    }
+  }
+
+  template <class Index>
+  KOKKOS_FUNCTION void merge(const Team& team, const std::int64_t item) const {
     const std::int64_t groups = statistics.extent(1);
     const std::int64_t image = item / groups;
     const std::int64_t group = item % groups;
-    const std::int64_t tile_count = tiles.size();
-    const TileCounts counts(tiles);
+    const auto tile_count = static_cast<Index>(tiles.size());
+    const TileCounts<Index> counts(tiles);
     const PartialMoments* const first = &partial(image, group * channels_per_group, 0);
-    const std::int64_t entries = channels_per_group * tile_count;
+    const auto entries = static_cast<Index>(channels_per_group * tile_count);
     const double count = static_cast<double>(channels_per_group * tiles.height * tiles.width);
     const double pivot = first->mean;
 
     double shifted_sum = 0;
     Kokkos::parallel_reduce(
         Kokkos::TeamThreadRange(team, entries),
-        [&](const std::int64_t i, double& sum) {
+        [&](const Index i, double& sum) {
           sum += counts[i % tile_count] * (first[i].mean - pivot);
         },
         shifted_sum);
@@ -58,7 +71,7 @@ struct MergeMoments {
     double m2 = 0;
     Kokkos::parallel_reduce(
         Kokkos::TeamThreadRange(team, entries),
-        [&](const std::int64_t i, double& sum) {
+        [&](const Index i, double& sum) {
           const double delta = first[i].mean - mean;
           sum += first[i].m2 + counts[i % tile_count] * delta * delta;
         },
@@ -192,7 +205,9 @@ struct GroupNorm {
   void merge_and_normalize(const ExecutionSpace& exec, std::int64_t images, float* y,
                            const TileGrid& plane) const {
     const Normalize<ExecutionSpace> pieces = normalize(y, plane);
-    for_each_team("fusedconv::merge_moments", exec, images * groups(), merge_moments());
+    using Merge = MergeMoments<ExecutionSpace>;
+    for_each_team<Kokkos::LaunchBounds<Merge::team_size>>(
+        "fusedconv::merge_moments", exec, images * groups(), merge_moments(), Merge::team_size);
     for_each_team("fusedconv::normalize", exec, images * channels() * pieces.pieces_per_plane,
                   pieces);
   }
