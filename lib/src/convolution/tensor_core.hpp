@@ -8,13 +8,16 @@
 #include <cstdint>
 #include <fusedconv/error.hpp>
 #include <fusedconv/shape.hpp>
+#include <iomanip>
 #include <limits>
+#include <sstream>
 #include <stdexcept>
 #include <string>
 
 #include "../allocate.hpp"
 #include "../normalize.hpp"
 #include "../row_statistics.hpp"
+#include "device_time.hpp"
 #include "first_pass.hpp"
 #include "tensor_core_kernel.hpp"
 #include "tensor_core_pass_kernel.hpp"
@@ -132,13 +135,11 @@ class TensorCore {
     if (plan.tiles_per_image() > std::numeric_limits<std::int32_t>::max()) {
       return {false, "an image has more tiles than a launch on tensor cores"};
     }
-    // Each channel group is padded to the sizes of the matrix units: 8 by 32 channels at least.
-    const std::int64_t products = shape.in_channels_per_group() * shape.out_channels_per_group();
-    if ((shape.groups > 1 && products == 1) ||
-        (shape.groups >= 8 && products <= 16 && shape.output_area() >= 1024)) {
-      return {false, "its channel groups are too small for tensor cores"};
-    }
-    return {true, "tensor cores are fastest for shapes like this"};
+    const double here = estimated_time(plan);
+    const double elsewhere = estimated_time(DirectDevicePlan(shape));
+    return {here < elsewhere, "an image of many is estimated to take " + microseconds(here) +
+                                  " us on tensor cores and " + microseconds(elsewhere) +
+                                  " us by the portable kernels"};
   }
 
   TensorCore(const ExecutionSpace& exec, const Plan& plan, const Weight& weight,
@@ -162,8 +163,7 @@ class TensorCore {
       }
     }
 #endif
-    one_pass_ =
-        !plan.in_passes && plan.tiles_per_image() <= std::min<std::int64_t>(resident_blocks_, 2047);
+    one_pass_ = plan.is_one_pass(resident_blocks_);
   }
 
   void operator()(const ExecutionSpace& exec, const Epilogue<ExecutionSpace>&,
@@ -223,6 +223,13 @@ class TensorCore {
   /// A patch that leaves a multiprocessor one block is still worth it.
   static std::int64_t shared_limit() {
     return static_cast<std::int64_t>(Kokkos::Cuda().cuda_device_prop().sharedMemPerBlockOptin);
+  }
+
+  /// Three digits of it, in words.
+  static std::string microseconds(double nanoseconds) {
+    std::ostringstream text;
+    text << std::setprecision(3) << nanoseconds / 1000;
+    return text.str();
   }
 
   using Statistics =

@@ -41,6 +41,8 @@ struct TensorCorePlan {
 
   /// An image of more tiles is taken in two passes, whatever the GPU: their last bits differ.
   static constexpr std::int64_t most_tiles_of_one_pass = 512;
+  /// Sums of statistics have room for as many in one word.
+  static constexpr std::int64_t most_tiles_in_flight = 2047;
   /// Tiles of a strip at most. Long strips convert little twice; the second pass is faster in
   /// shorter ones, 1.78 for 1.84 ms for a large image, presumably since it writes rows of y that
   /// are closer together.
@@ -82,6 +84,11 @@ struct TensorCorePlan {
   }
   std::int64_t tiles_per_image() const {
     return tiles.size() * geometry.groups * channel_tiles_per_group();
+  }
+  /// Whether the tiles of an image are all in flight at once, so that their blocks can wait for its
+  /// statistics. \param resident_blocks that the device runs at once
+  bool is_one_pass(std::int64_t resident_blocks) const {
+    return !in_passes && tiles_per_image() <= std::min(resident_blocks, most_tiles_in_flight);
   }
   std::int64_t patch_plane() const { return patch_height * patch_pitch; }
   std::int64_t patch_bytes() const {
