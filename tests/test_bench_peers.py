@@ -6,46 +6,26 @@ import datetime
 import io
 import json
 import os
-import stat
 import statistics
-import subprocess
 import sys
 import tempfile
-import textwrap
 import unittest
 from pathlib import Path
 
-SCRIPTS = Path(__file__).resolve().parent.parent / "scripts"
-sys.path.insert(0, str(SCRIPTS))
+import stub_bench
+from stub_bench import BENCH, report
+
+sys.path.insert(0, str(stub_bench.SCRIPTS))
 
 import bench_peers
-from peer_comparison import figures, layer, measurement, peer_process, peers
+from peer_comparison import command_line, figures, layer, measurement, peer_process, peers
 from peer_comparison.errors import Failure
-
-BENCH = Path(os.environ["FUSEDCONV_BENCH"])
-
 
 DATE = datetime.datetime(2026, 1, 2, 3, 4, 5, tzinfo=datetime.timezone.utc)
 
 
 def run_script(arguments, bench=BENCH, stubs=None):
-    """Runs the script where no package is installed but the modules in the directory `stubs`."""
-    environment = {**os.environ, "PYTHONPATH": str(stubs or "")}
-    return subprocess.run(
-        [sys.executable, "-B", "-S", str(SCRIPTS / "bench_peers.py"), "--bench", str(bench),
-         *map(str, arguments)], capture_output=True, text=True, env=environment, timeout=300)
-
-
-def report(median_ms, floor_ms):
-    """What fusedconv_bench writes, as far as the script uses it."""
-    return {"version": "1.2.3", "commit": "abc", "shape": "tiny", "n": 2,
-            "sizes": {"batch": 2, "in_channels": 3, "height": 16, "width": 16, "out_channels": 8,
-                      "output_height": 14, "output_width": 14, "kernel_size": [3, 3],
-                      "stride": [1, 1], "padding": [0, 0], "dilation": [1, 1], "groups": 1,
-                      "num_groups": 4, "eps": 1e-5, "activation": "sigmoid"},
-            "backend": "openmp", "processor": "Abacus", "threads": 2, "algorithm": "direct",
-            "precision": "fp32", "median_ms": median_ms, "min_ms": 0.5 * median_ms,
-            "max_ms": 2 * median_ms, "floor_ms": floor_ms}
+    return stub_bench.run_script("bench_peers.py", arguments, bench, stubs)
 
 
 def figures_of_two_shapes():
@@ -178,9 +158,9 @@ class Options(unittest.TestCase):
         self.assertEqual(names, ["headline", "mid", "wide", "point", "k5", "big"])
 
     def settings(self, *arguments, backend):
-        original = bench_peers.resolve_backend
-        self.addCleanup(setattr, bench_peers, "resolve_backend", original)
-        bench_peers.resolve_backend = lambda bench, name: backend
+        original = command_line.resolve_backend
+        self.addCleanup(setattr, command_line, "resolve_backend", original)
+        command_line.resolve_backend = lambda bench, name: backend
         original_find = bench_peers.importlib.util.find_spec
         self.addCleanup(setattr, bench_peers.importlib.util, "find_spec", original_find)
         bench_peers.importlib.util.find_spec = lambda package: package
@@ -272,11 +252,7 @@ class Errors(unittest.TestCase):
         return value
 
     def bench(self, body):
-        """A program in place of fusedconv_bench: it answers at once."""
-        path = self.directory / "bench"
-        path.write_text(f"#!{sys.executable} -S\nimport json, sys\n" + textwrap.dedent(body))
-        path.chmod(path.stat().st_mode | stat.S_IXUSR)
-        return path
+        return stub_bench.write(self.directory / "bench", body)
 
     def quick_bench(self):
         return self.bench(f"json.dump({report(3, 1)!r}, open(sys.argv[-1], 'w'))")

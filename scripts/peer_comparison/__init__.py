@@ -1,3 +1,3 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What scripts/bench_peers.py is made of; scripts/compare_backends shares what runs programs, and
-the layer in float64."""
+"""What scripts/bench_peers.py and scripts/bench_algorithms.py are made of; scripts/compare_backends
+shares what runs programs, and the layer in float64."""

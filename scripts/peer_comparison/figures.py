@@ -8,7 +8,7 @@ import json
 import math
 import statistics
 from pathlib import Path
-from typing import Any, Mapping, Sequence
+from typing import Any, Callable, Mapping, Sequence
 
 from .measurement import Program, Result, Settings, title
 from .peers import PEERS
@@ -39,10 +39,9 @@ def program_figures(program: Program, result: Result) -> dict[str, Any]:
             "relative_l2_error": program.relative_l2_error, "rounds": program.rounds}
 
 
-def document(settings: Settings, results: Sequence[Result], versions: Mapping[str, str],
-             date: datetime.datetime) -> dict[str, Any]:
-    """What --json writes."""
-    report = results[0].report
+def circumstances(settings: Settings, report: Mapping[str, Any], versions: Mapping[str, str],
+                  date: datetime.datetime) -> dict[str, Any]:
+    """When, on what and how layers were timed, of one of which fusedconv_bench gave the report."""
     return {
         "date": date.isoformat(timespec="seconds"),
         "processor": report["processor"],
@@ -52,6 +51,14 @@ def document(settings: Settings, results: Sequence[Result], versions: Mapping[st
         "versions": {"fusedconv": f"{report['version']} ({report['commit']})", **versions},
         "rounds": settings.rounds,
         "repeat": settings.repeat,
+    }
+
+
+def document(settings: Settings, results: Sequence[Result], versions: Mapping[str, str],
+             date: datetime.datetime) -> dict[str, Any]:
+    """What --json writes."""
+    return {
+        **circumstances(settings, results[0].report, versions, date),
         "not_installed": {peer: list(packages) for peer, packages in settings.missing.items()},
         "shapes": [{"label": result.label, "sizes": result.report["sizes"],
                     "algorithm": result.report["algorithm"],
@@ -83,6 +90,13 @@ def place(figures: Mapping[str, Any]) -> str:
     return f"{figures['processor']}, {figures['backend']},{words} {precisions}"
 
 
+def heading(figures: Mapping[str, Any], times: str) -> list[str]:
+    """Lines above a table of circumstances(), whose times are so of all rounds."""
+    return [place(figures),
+            ", ".join(f"{name} {version}" for name, version in figures["versions"].items()),
+            f"rounds: {figures['rounds']}, runs in each: {figures['repeat']}; {times}"]
+
+
 def table(figures: Mapping[str, Any]) -> str:
     """What is printed of document()."""
     rows = [["", "median ms", "min", "max", "ratio", "time/floor", "error"]]
@@ -102,16 +116,13 @@ def table(figures: Mapping[str, Any]) -> str:
     lines = []
     for number, line in enumerate(columns(rows)):
         lines += [labels[number], line] if number in labels else [line]
-    heading = [place(figures),
-               ", ".join(f"{name} {version}" for name, version in figures["versions"].items()),
-               f"rounds: {figures['rounds']}, runs in each: {figures['repeat']}; the median of the "
-               "rounds' medians, and the extremes of all runs"]
+    above = heading(figures, "the median of the rounds' medians, and the extremes of all runs")
     legend = ["ratio: the median over fusedconv's in the same precision, or the nearest that was "
               "measured; floor: as fusedconv_bench measures it; error: relative L2, of the first "
               "image to float64"]
     notes = [f"{title(peer)}: not installed (Python packages {', '.join(packages)})"
              for peer, packages in figures["not_installed"].items()]
-    return "\n".join([*heading, "", *lines, "", *legend, *notes])
+    return "\n".join([*above, "", *lines, "", *legend, *notes])
 
 
 def write_json(figures: Mapping[str, Any], path: Path) -> None:
@@ -123,6 +134,17 @@ def write_json(figures: Mapping[str, Any], path: Path) -> None:
     except OSError:
         unfinished.unlink()
         raise
+
+
+def write(writer: Callable[[Mapping[str, Any], Path], None], figures: Mapping[str, Any],
+          path: Path | None) -> list[str]:
+    """Writes a file if there is to be one; what failed."""
+    try:
+        if path:
+            writer(figures, path)
+    except OSError as error:
+        return [f"{path}: expected a file that can be written, found: {error.strerror}"]
+    return []
 
 
 def plot(figures: Mapping[str, Any], path: Path) -> None:

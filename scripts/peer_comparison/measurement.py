@@ -9,7 +9,7 @@ import sys
 import tempfile
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Sequence
+from typing import Any, Mapping, Sequence
 
 from .errors import Failure, UsageError
 from .peer_process import PeerProcess
@@ -67,8 +67,9 @@ class Settings:
     threads: int
     rounds: int
     repeat: int
-    peers: tuple[str, ...]  # asked for and installed
-    missing: dict[str, tuple[str, ...]]  # asked for, with the packages that are not installed
+    peers: tuple[str, ...] = ()  # asked for and installed
+    # Asked for, with the packages that are not installed.
+    missing: dict[str, tuple[str, ...]] = field(default_factory=dict)
     precisions: tuple[str, ...] = ("fp32",)  # of fusedconv
 
     def environment(self) -> dict[str, str]:
@@ -92,9 +93,20 @@ def resolve_backend(bench: Path, backend: str) -> str:
         backend = run_bench(bench, ["--shape", "tiny", "--repeat", "1", "--backend",
                                     backend])["backend"]
     if backend not in DEVICES:
-        raise UsageError(f"--backend: expected one of {', '.join(DEVICES)}, which the peers have "
-                         f"too, found {backend}")
+        raise UsageError(f"--backend: expected one of {', '.join(DEVICES)}, found {backend}")
     return backend
+
+
+def check_threads(settings: Settings, report: Mapping[str, Any], threads_given: bool) -> None:
+    """Throws UsageError where the backend computes with others than --threads asked for."""
+    if threads_given and report["threads"] not in (0, settings.threads):
+        raise UsageError(f"--threads: expected the {report['threads']} that the backend "
+                         f"{report['backend']} computes with, found {settings.threads}")
+
+
+def label(name: str, report: Mapping[str, Any]) -> str:
+    """What a layer is called: by its name, if it has one, or its sizes."""
+    return f"{name}, N={report['n']}" if name else report["shape"]
 
 
 def probe(settings: Settings, name: str, options: Sequence[str], threads_given: bool) -> Result:
@@ -105,11 +117,8 @@ def probe(settings: Settings, name: str, options: Sequence[str], threads_given: 
         reports.append(time_ours(settings, options, program.precision, 1, "--error"))
         program.relative_l2_error = reports[-1].get("relative_l2_error")
     report = reports[0]
-    if threads_given and report["threads"] not in (0, settings.threads):
-        raise UsageError(f"--threads: expected the {report['threads']} that the backend "
-                         f"{report['backend']} computes with, found {settings.threads}")
-    label = f"{name}, N={report['n']}" if name else report["shape"]
-    return Result(label, report, [*programs, *map(Program, settings.peers)])
+    check_threads(settings, report, threads_given)
+    return Result(label(name, report), report, [*programs, *map(Program, settings.peers)])
 
 
 def measure(settings: Settings, result: Result, options: Sequence[str],
