@@ -57,8 +57,8 @@ inline DirectDeviceWork work_of(const DirectDevicePlan& plan) {
           outputs * static_cast<double>((taps - 1) / taps_summed)};
 }
 
-inline constexpr DirectDeviceWork direct_device_nanoseconds{13.4,  0.00231, 0.000794, 0.111,
-                                                            0.358, 0.628,   0.00481};
+inline constexpr DirectDeviceWork direct_device_nanoseconds{13.5,  0.00219, 0.000814, 0.114,
+                                                            0.366, 0.622,   0.00355};
 
 /// Of the tensor cores' kernels: tiles in one pass; in two; chunks of input channels, in each pass;
 /// floats of their patches; of those whose rows do not begin with words; pairs of taps; outputs.
@@ -90,7 +90,7 @@ inline TensorCoreWork work_of(const TensorCorePlan& plan, std::int64_t most_bloc
           one_pass ? 0 : tiles,
           chunks,
           floats,
-          g.width % 4 == 0 ? 0 : floats,
+          plan.begins_with_words() ? 0 : floats,
           chunks * static_cast<double>(plan.pairs()),
           static_cast<double>(g.out_channels * g.output_height * g.output_width)};
 }
@@ -100,23 +100,24 @@ inline const TensorCoreTimes& tensor_core_times(const TensorCorePlan& plan) {
   struct Kernel {
     TensorCoreTimes fp32, tf32;
   };
-  static constexpr Kernel in_passes{{4, {0, 0, 0, 0.00236, 0.00144, 0, 0.000389}},
-                                    {4, {0, 0, 0, 0.00168, 0.00125, 0, 0.000362}}};
+  static constexpr Kernel in_passes{{4, {0, 0, 0, 0.00234, 0.00142, 0, 0.000353}},
+                                    {4, {0, 0, 0, 0.00167, 0.00123, 0, 0.000334}}};
   static constexpr Kernel unrolled_by_warpgroup{
-      {4, {3.44, 0, 0, 0.000781, 0.00259, 1.71, 0.000643}},
-      {4, {3.52, 0, 0, 0.000398, 0.00273, 1.42, 0.00063}}};
-  static constexpr Kernel unrolled{{3, {3.02, 0, 0, 0, 0.00372, 3.66, 0.00078}},
-                                   {3, {3.03, 0, 0, 0, 0.0037, 2.62, 0.000789}}};
-  static constexpr Kernel one_warpgroup{{2, {20.1, 23.6, 4.8, 0.000798, 0, 1.04, 0.000267}},
-                                        {3, {1.63, 0, 2.38, 0.000921, 0, 0.379, 0.00103}}};
-  static constexpr Kernel two_warpgroups{{},  // which takes one in fp32
-                                         {2, {15.5, 29.3, 2.92, 0.000789, 0, 0.778, 0.00157}}};
-  static constexpr Kernel channels_32{{2, {16, 23.1, 3.55, 0.00101, 0.00315, 1.57, 0.00132}},
-                                      {4, {8.52, 13.1, 2.88, 0.00031, 0.00165, 0.501, 0.00106}}};
-  static constexpr Kernel channels_64{{2, {17.4, 24, 4.51, 0.000664, 0.00331, 1.71, 0.00106}},
-                                      {4, {10.5, 13.7, 3.63, 0.0000518, 0.0017, 0.561, 0.000822}}};
-  static constexpr Kernel channels_128{{2, {16.6, 27.3, 1.64, 0.00263, 0.00171, 0, 0.00321}},
-                                       {3, {3.21, 10.4, 0, 0.00252, 0.00151, 0, 0.00437}}};
+      {4, {3.58, 0, 0, 0.00119, 0.00087, 1.41, 0.000647}},
+      {4, {3.5, 0, 0, 0.000793, 0.000879, 1.13, 0.000664}}};
+  static constexpr Kernel unrolled{{3, {2.98, 0, 0, 0, 0.00087, 3.65, 0.000816}},
+                                   {3, {3.03, 0, 0, 0, 0.000879, 2.61, 0.000833}}};
+  static constexpr Kernel one_warpgroup{{2, {22.6, 24.9, 5.33, 0.000726, 0.000915, 1.06, 0}},
+                                        {3, {9.2, 11.7, 4.25, 0.000405, 0.0012, 0.307, 0}}};
+  static constexpr Kernel two_warpgroups{
+      {},  // which takes one in fp32
+      {2, {13.4, 24.1, 3.63, 0.000621, 0.00105, 0.797, 0.00199}}};
+  static constexpr Kernel channels_32{{2, {14.6, 19.1, 6.33, 0.000785, 0.00117, 1.46, 0.00146}},
+                                      {4, {8.68, 13.6, 3.22, 0.000279, 0.000713, 0.473, 0.00116}}};
+  static constexpr Kernel channels_64{{2, {19, 28.1, 4.57, 0.000643, 0.000929, 1.7, 0.000981}},
+                                      {4, {9.8, 13.3, 3.68, 0.0000969, 0.000692, 0.54, 0.00105}}};
+  static constexpr Kernel channels_128{{2, {18.4, 29.6, 1.43, 0.00269, 0.000828, 0, 0.00287}},
+                                       {3, {0, 7.29, 0, 0.00395, 0.00244, 0, 0.00471}}};
   const Kernel& kernel = plan.in_passes                 ? in_passes
                          : plan.unrolled_by_warpgroup() ? unrolled_by_warpgroup
                          : plan.unrolled                ? unrolled

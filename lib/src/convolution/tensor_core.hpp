@@ -42,40 +42,50 @@ constexpr bool has_fixed_bytes() {
          tensor_core_fixed_bytes(Configuration::channels, Configuration::pixels,
                                  Configuration::warps, Configuration::warps_n);
 }
-static_assert(has_fixed_bytes<TensorCoreWarpgroupConfiguration<true, 1>>());
-static_assert(has_fixed_bytes<TensorCoreWarpgroupConfiguration<false, 2>>());
-static_assert(has_fixed_bytes<TensorCoreUnrolledWarpgroupConfiguration<true, 64>>());
-static_assert(has_fixed_bytes<TensorCoreUnrolledWarpgroupConfiguration<true, 128>>());
+static_assert(has_fixed_bytes<TensorCoreWarpgroupConfiguration<true, 1, true>>());
+static_assert(has_fixed_bytes<TensorCoreWarpgroupConfiguration<false, 2, true>>());
+static_assert(has_fixed_bytes<TensorCoreUnrolledWarpgroupConfiguration<true, 64, true>>());
+static_assert(has_fixed_bytes<TensorCoreUnrolledWarpgroupConfiguration<true, 128, true>>());
 
-template <bool Split, int Warps, int WarpsM, int Kernel>
+template <class Configuration>
 TensorCoreKernel tensor_core_kernel_of() {
-  using Configuration = TensorCoreConfiguration<Split, Warps, WarpsM, Kernel>;
   static_assert(has_fixed_bytes<Configuration>());
   return tensor_core_block<Configuration>;
 }
 
+template <bool Split, bool BeginsWithWords>
+TensorCoreKernel tensor_core_kernel_of(const TensorCorePlan& plan) {
+  constexpr bool begins = BeginsWithWords;
+  if (plan.unrolled) {
+    return tensor_core_kernel_of<TensorCoreConfiguration<Split, 4, 1, 3, begins>>();
+  }
+  switch (plan.warps_m) {
+    case 1:
+      return tensor_core_kernel_of<TensorCoreConfiguration<Split, 4, 1, 0, begins>>();
+    case 2:
+      return tensor_core_kernel_of<TensorCoreConfiguration<Split, 4, 2, 0, begins>>();
+    default:
+      return tensor_core_kernel_of<TensorCoreConfiguration<Split, 8, 4, 0, begins>>();
+  }
+}
+
 inline TensorCoreKernel tensor_core_kernel(const TensorCorePlan& plan) {
+  const bool split = plan.precision == Precision::fp32;
+  const bool begins_with_words = plan.begins_with_words();
 #ifdef FUSEDCONV_HAVE_WGMMA
   if (plan.warpgroups > 0) {
-    const bool split = plan.precision == Precision::fp32;
     return plan.unrolled ? tensor_core_unrolled_warpgroup_kernel(
-                               split, static_cast<int>(plan.tiles.tile_width))
-                         : tensor_core_warpgroup_kernel(split, static_cast<int>(plan.warpgroups));
+                               split, static_cast<int>(plan.tiles.tile_width), begins_with_words)
+                         : tensor_core_warpgroup_kernel(split, static_cast<int>(plan.warpgroups),
+                                                        begins_with_words);
   }
 #endif
-  const auto choose = [&](auto split) -> TensorCoreKernel {
-    constexpr bool is_split = decltype(split)::value;
-    if (plan.unrolled) return tensor_core_kernel_of<is_split, 4, 1, 3>();
-    switch (plan.warps_m) {
-      case 1:
-        return tensor_core_kernel_of<is_split, 4, 1, 0>();
-      case 2:
-        return tensor_core_kernel_of<is_split, 4, 2, 0>();
-      default:
-        return tensor_core_kernel_of<is_split, 8, 4, 0>();
-    }
-  };
-  return plan.precision == Precision::fp32 ? choose(std::true_type{}) : choose(std::false_type{});
+  if (split) {
+    return begins_with_words ? tensor_core_kernel_of<true, true>(plan)
+                             : tensor_core_kernel_of<true, false>(plan);
+  }
+  return begins_with_words ? tensor_core_kernel_of<false, true>(plan)
+                           : tensor_core_kernel_of<false, false>(plan);
 }
 
 /// The block on tensor cores: one kernel where all tiles of an image are in flight at once, else
@@ -272,6 +282,7 @@ class TensorCore {
     // Copies that read nothing want an address all the same.
     task.x = task.input_plane == 0 ? packed_.weight.data()
                                    : pass.x + first_image * g.in_channels * task.input_plane;
+    task.x_end = pass.x + pass.images * g.in_channels * task.input_plane;
     task.y = pass.y + first_image * g.out_channels * g.output_height * g.output_width;
     task.weights = reinterpret_cast<const uint4*>(packed_.fragments.data());
     task.float_weights = packed_.weight.data();
@@ -288,8 +299,12 @@ class TensorCore {
     task.eps = group_norm.eps;
     // What a patch has beside what its tile needs decides its scale too, so that it must be the
     // same wherever x lies and whatever block the tile is in.
-    task.begins_with_words = image.width % 4 == 0;
-    task.loads_words = task.begins_with_words && g.width % 4 == 0 && is_aligned(pass.x, 16);
+    task.begins_with_words = plan_.begins_with_words();
+    const bool has_long_lines = plan_.patch_pitch / 4 > plan_.threads();
+    task.lines = !is_aligned(task.x, 16) || has_long_lines ? TensorCoreLines::floats
+                 : !task.begins_with_words                 ? TensorCoreLines::shifted_words
+                 : g.width % 4 == 0                        ? TensorCoreLines::words
+                                                           : TensorCoreLines::floats;
     task.store_floats = 1;
     for (const int floats : {4, 2}) {
       if (g.output_width % floats == 0 && plan_.tiles.tile_width % floats == 0 &&
@@ -338,7 +353,11 @@ class TensorCore {
     // The same for all tiles, whose first columns are multiples of a word's.
     task.first_place = task.begins_with_words ? (4 - task.padding_width % 4) % 4 : 0;
     if (plan_.warpgroups > 0 && !plan_.unrolled) add_places(task);
-    task.words_per_line = task.patch_pitch / (task.loads_words ? 4 : 1);
+    task.patch_width = narrow(plan_.patch_width);
+    task.words_per_line = task.patch_pitch / (task.lines == TensorCoreLines::floats ? 1 : 4);
+    const bool shifts = task.lines == TensorCoreLines::shifted_words;
+    task.shift_of_row = shifts ? narrow(g.width % 4) : 0;
+    task.shift_of_plane = shifts ? narrow(task.input_plane % 4) : 0;
     task.lines_at_once = std::max(1, narrow(plan_.threads()) / task.words_per_line);
     task.step_channels = task.lines_at_once / task.patch_height;
     task.step_rows = task.lines_at_once % task.patch_height;
@@ -350,6 +369,7 @@ class TensorCore {
     task.by_tile_width = FastDivision(task.tile_width);
     task.by_words_per_line = FastDivision(task.words_per_line);
     task.by_patch_height = FastDivision(task.patch_height);
+    task.by_patch_pitch = FastDivision(task.patch_pitch);
     task.by_patch_plane = FastDivision(task.patch_plane);
     task.by_channels_per_norm_group = FastDivision(task.channels_per_norm_group);
     task.by_channel_tiles = FastDivision(task.channel_tiles);
@@ -425,7 +445,7 @@ class TensorCore {
     task.by_strips_across = FastDivision(static_cast<int>(strips_across));
     task.strips = planes * strips_across * strips_down;
     CUtensorMap input{};
-    task.copies_in_bulk = task.loads_words && task.input_plane > 0;
+    task.copies_in_bulk = task.lines == TensorCoreLines::words && task.input_plane > 0;
     if (task.copies_in_bulk) {
       const std::int64_t images = planes / task.channel_tiles;
       require_success(map_tensor_core_pass_input(task, static_cast<int>(images), input),

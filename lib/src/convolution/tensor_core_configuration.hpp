@@ -15,8 +15,10 @@ namespace fusedconv::detail {
 /// \tparam WarpsM how many of them lie side by side over the output channels
 /// \tparam Kernel 3 for kernels of 3 x 3 over at most 8 input channels and tiles 64 pixels wide, at
 ///                unit stride and dilation; 0 for all others
-template <bool Split, int Warps, int WarpsM, int Kernel>
+/// \tparam BeginsWithWords whether rows of the image begin with words of 16 bytes
+template <bool Split, int Warps, int WarpsM, int Kernel, bool BeginsWithWords>
 struct TensorCoreConfiguration {
+  static constexpr bool begins_with_words = BeginsWithWords;
   static constexpr bool split = Split;
   static constexpr int warps = Warps;
   static constexpr int warps_m = WarpsM;
@@ -60,8 +62,10 @@ struct TensorCoreConfiguration {
 ///
 /// \tparam Warpgroups 1, or 2 side by side over the output channels, which share a converted patch;
 ///                    float32-accurate sums take too many registers for 2
-template <bool Split, int Warpgroups>
+/// \tparam BeginsWithWords see TensorCoreConfiguration
+template <bool Split, int Warpgroups, bool BeginsWithWords>
 struct TensorCoreWarpgroupConfiguration {
+  static constexpr bool begins_with_words = BeginsWithWords;
   static constexpr bool split = Split;
   static constexpr int warps = 4 * Warpgroups;
   static constexpr int warps_m = warps;
@@ -93,8 +97,10 @@ struct TensorCoreWarpgroupConfiguration {
 /// has.
 ///
 /// \tparam Width of a tile: 64, two products one below the other, or 128, two side by side
-template <bool Split, int Width>
+/// \tparam BeginsWithWords see TensorCoreConfiguration
+template <bool Split, int Width, bool BeginsWithWords>
 struct TensorCoreUnrolledWarpgroupConfiguration {
+  static constexpr bool begins_with_words = BeginsWithWords;
   static constexpr bool split = Split;
   static constexpr int warps = 4;
   static constexpr int warps_m = warps;

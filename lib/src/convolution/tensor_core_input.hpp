@@ -39,10 +39,12 @@ class TensorCoreInput : public TensorCoreThread<C> {
       copy_16(address_of(&shared().constants[turn % 2][thread]),
               t.channel_constants + tile.channel + thread, true);
     }
-    if (t.loads_words) {
+    if (t.lines == TensorCoreLines::floats) {
+      load_as<1>(tile, chunk);
+    } else if constexpr (C::begins_with_words) {
       load_as<4>(tile, chunk);
     } else {
-      load_as<1>(tile, chunk);
+      load_shifted(tile, chunk);
     }
     asm volatile("cp.async.commit_group;\n" ::: "memory");
   }
@@ -125,6 +127,54 @@ class TensorCoreInput : public TensorCoreThread<C> {
     }
   }
 
+  /// Copies words of 16 bytes, of which a line's first may begin with floats before it; what
+  /// follows the end of x is left out.
+  __device__ void load_shifted(const Tile& tile, int chunk) const {
+    const int first_line = t.by_words_per_line.quotient(thread);
+    const int first_word = thread - first_line * t.words_per_line;
+    if (first_line >= t.lines_at_once) return;
+    const int first_channel = chunk * t.chunk_channels;
+    int channel = t.by_patch_height.quotient(first_line);
+    int row = first_line - channel * t.patch_height;
+    const int top = tile.row * t.stride_height - t.padding_height;
+    const int first = first_column(tile) + 4 * first_word;
+    const float* source = t.x + first_float(tile, first_channel + channel) +
+                          static_cast<std::int64_t>(top + row) * t.width + first;
+    unsigned target = address_of(raw()) + (first_line * t.patch_pitch + 4 * first_word) * 4;
+    const int channels_left = min(t.group_in_channels - first_channel, t.chunk_channels);
+#pragma unroll 2
+    for (int step = 0; step < t.load_steps; ++step) {
+      const int shift = static_cast<int>(reinterpret_cast<std::uintptr_t>(source) / 4 % 4);
+      const float* const word = source - shift;
+      const int column = first - shift;
+      const bool exists = channel < channels_left && static_cast<unsigned>(top + row) < t.height &&
+                          column > -4 && column < t.width;
+      if (channel < t.chunk_channels) {
+        if (!exists || word + 4 <= t.x_end) {
+          copy_16(target, exists ? word : t.x, exists);
+        } else {
+          for (int i = 0; i < 4; ++i) {
+            const bool is_float = word + i < t.x_end;
+            copy_4(target + 4 * i, is_float ? word + i : t.x, is_float);
+          }
+        }
+      }
+      row += t.step_rows;
+      const bool wraps = row >= t.patch_height;
+      row -= wraps ? t.patch_height : 0;
+      channel += t.step_channels + wraps;
+      source += wraps ? t.step_floats_wrapping : t.step_floats;
+      target += t.step_target;
+    }
+  }
+
+  /// Where an input channel of a tile's channel group begins in x.
+  __device__ std::int64_t first_float(const Tile& tile, int channel) const {
+    return (static_cast<std::int64_t>(tile.image * t.groups + tile.group) * t.group_in_channels +
+            channel) *
+           t.input_plane;
+  }
+
   __device__ static void await_load() { asm volatile("cp.async.wait_all;\n" ::: "memory"); }
 
   /// Takes the magnitude of a value into the extremes of a thread.
@@ -183,10 +233,51 @@ class TensorCoreInput : public TensorCoreThread<C> {
   /// Threads that may meet magnitudes too small for the scale before the tile is done in float32.
   static constexpr int tolerated_threads = 16;
 
+  /// Where a chunk's patch lies in its lines, if they do not begin with words.
+  struct OwnColumns {
+    int begin, end;  ///< what is beside must not decide about the scale
+    unsigned shift;  ///< of the first line; modulo 4
+  };
+
+  __device__ OwnColumns own_columns(int turn, int chunk) const {
+    if constexpr (C::begins_with_words) return {};
+    const Tile& tile = tile_of(turn);
+    const int left = first_column(tile);
+    const std::int64_t first =
+        first_float(tile, chunk * t.chunk_channels) +
+        static_cast<std::int64_t>(tile.row * t.stride_height - t.padding_height) * t.width + left;
+    return {max(0, -left), min(t.patch_width, t.width - left),
+            t.lines == TensorCoreLines::shifted_words ? static_cast<unsigned>(first) : 0};
+  }
+
+  /// A pixel's values of a block of 8 channels, as they were copied; of lines that do not begin
+  /// with words 0 for what is not the tile's own, which `value` must be before. \param word the
+  /// pixel's number among those of all blocks
+  __device__ void read(const OwnColumns& own, int block, int word, float (&value)[8]) const {
+    const float* from = raw() + block * 7 * t.patch_plane + word;
+    if constexpr (C::begins_with_words) {
+#pragma unroll
+      for (int c = 0; c < 8; ++c) value[c] = from[c * t.patch_plane];
+    } else {
+      const int pixel = word - block * t.patch_plane;
+      const int row = t.by_patch_pitch.quotient(pixel);
+      const int column = pixel - row * t.patch_pitch;
+      const bool is_own = column >= own.begin && column < own.end;
+      unsigned shift = own.shift + row * t.shift_of_row + 8 * block * t.shift_of_plane;
+#pragma unroll
+      for (int c = 0; c < 8; ++c) {
+        if (is_own) value[c] = from[shift % 4];
+        shift += t.shift_of_plane;
+        from += t.patch_plane;
+      }
+    }
+  }
+
   /// Converts the only chunk, in place. Returns the biased exponent of the largest magnitude.
-  __device__ int convert_in_place(bool& in_float) {
+  __device__ int convert_in_place(int turn, bool& in_float) {
     float value[C::rounds][8];
     unsigned high = 0, low = ~0u;
+    const OwnColumns own = own_columns(turn, 0);
 #pragma unroll
     for (int i = 0; i < C::rounds; ++i) {
       const int pixel = thread + i * C::threads;
@@ -194,9 +285,7 @@ class TensorCoreInput : public TensorCoreThread<C> {
 #pragma unroll
       for (int c = 0; c < 8; ++c) value[i][c] = 0;
       if (pixel < t.patch_plane) {
-        const float* const from = raw() + pixel;
-#pragma unroll
-        for (int c = 0; c < 8; ++c) value[i][c] = from[c * t.patch_plane];
+        read(own, 0, pixel, value[i]);
 #pragma unroll
         for (int c = 0; c < 8; ++c) extend(high, low, value[i][c]);
       }
@@ -220,7 +309,11 @@ class TensorCoreInput : public TensorCoreThread<C> {
 
   /// Converts a chunk of several; `exponent` is that of the magnitude the sums so far are scaled
   /// for, 0 before any. Returns by what they must be multiplied.
-  __device__ float convert(int& exponent, bool& in_float) {
+  __device__ float convert(int turn, int chunk, int& exponent, bool& in_float) {
+    const OwnColumns own = own_columns(turn, chunk);
+    const auto read_word = [&](int word, float(&value)[8]) {
+      read(own, t.by_patch_plane.quotient(word), word, value);
+    };
     const int words = t.chunk_channels / 8 * t.patch_plane;
     if constexpr (C::rounds > 0) {
       // All of a thread's share at once, read once.
@@ -232,7 +325,7 @@ class TensorCoreInput : public TensorCoreThread<C> {
           const int word = thread + i * C::threads;
 #pragma unroll
           for (int c = 0; c < 8; ++c) value[i][c] = 0;
-          if (word < words) read(word, value[i]);
+          if (word < words) read_word(word, value[i]);
         }
 #pragma unroll
         for (int i = 0; i < C::rounds; ++i) {
@@ -252,32 +345,33 @@ class TensorCoreInput : public TensorCoreThread<C> {
       }
     }
     unsigned high = 0, low = ~0u;
-    const auto* const raw_words = reinterpret_cast<const float4*>(raw());
-    for (int i = thread; i < 2 * words; i += C::threads) {
-      const float4 word = raw_words[i];
-      extend(high, low, word.x);
-      extend(high, low, word.y);
-      extend(high, low, word.z);
-      extend(high, low, word.w);
+    if constexpr (C::begins_with_words) {
+      const auto* const raw_words = reinterpret_cast<const float4*>(raw());
+      for (int i = thread; i < 2 * words; i += C::threads) {
+        const float4 word = raw_words[i];
+        extend(high, low, word.x);
+        extend(high, low, word.y);
+        extend(high, low, word.z);
+        extend(high, low, word.w);
+      }
+    } else {
+      for (int word = thread; word < words; word += C::threads) {
+        float value[8] = {};
+        read_word(word, value);
+#pragma unroll
+        for (const float v : value) extend(high, low, v);
+      }
     }
     high = largest_of_block(high);
     const float rescale = rescale_for(high, exponent);
     const float scale = scale_for(exponent);
     for (int word = thread; word < words; word += C::threads) {
-      float value[8];
-      read(word, value);
+      float value[8] = {};
+      read_word(word, value);
       put(place_of(word), value, scale);
     }
     end_conversion(high, low, exponent, in_float);
     return rescale;
-  }
-
-  /// A pixel's values of a block of 8 channels, as they were copied.
-  __device__ void read(int word, float (&value)[8]) const {
-    const int block = t.by_patch_plane.quotient(word);
-    const float* const from = raw() + block * 7 * t.patch_plane + word;
-#pragma unroll
-    for (int c = 0; c < 8; ++c) value[c] = from[c * t.patch_plane];
   }
 
   /// Where its high halves go.

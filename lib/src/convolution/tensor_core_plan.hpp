@@ -48,6 +48,8 @@ struct TensorCorePlan {
   /// are closer together.
   static constexpr std::int64_t max_strip_tiles(bool normalizes) { return normalizes ? 8 : 16; }
 
+  /// Whether rows of the image begin with words of 16 bytes.
+  bool begins_with_words() const { return geometry.width % 4 == 0; }
   bool unrolled_by_warpgroup() const { return unrolled && warpgroups > 0; }
   std::int64_t threads() const { return 32 * warps; }
   std::int64_t block_threads() const { return threads() + (unrolled && warpgroups == 0 ? 32 : 0); }
@@ -105,9 +107,10 @@ struct TensorCorePlan {
   std::int64_t warps_m = 1;  ///< side by side over the output channels
   std::int64_t chunk_channels = 8;
   std::int64_t patch_height = 0;
-  std::int64_t patch_pitch = 0;
-  bool unrolled = false;   ///< 3 x 3, at most 8 input channels: the kernel made for it
-  bool in_passes = false;  ///< by the kernels made for two passes over large images
+  std::int64_t patch_width = 0;
+  std::int64_t patch_pitch = 0;  ///< floats from a line of a patch to the next
+  bool unrolled = false;         ///< 3 x 3, at most 8 input channels: the kernel made for it
+  bool in_passes = false;        ///< by the kernels made for two passes over large images
   /// In the kernel of wgmma: 4 warps, 64 channels x 128 pixels each; 0 in the others.
   std::int64_t warpgroups = 0;
 
@@ -159,16 +162,15 @@ inline TensorCorePlan::TensorCorePlan(const Shape& shape, Precision p, bool has_
 }
 
 /// Their tiles are 4 strips of 32 columns, one below the other, of which an output must fill most;
-/// or side by side, where planes were made one row. Lines that are not copied in words keep their
-/// warps busy longer than they save, and without a kernel to convolve only two of them that share a
-/// patch save anything.
+/// or side by side, where planes were made one row. Without a kernel to convolve only two of them
+/// that share a patch save anything.
 inline std::int64_t TensorCorePlan::warpgroups_that_pay() const {
   const Geometry& g = geometry;
   if (unrolled) return 1;
   const std::int64_t width = warpgroup_tile_width();
   const std::int64_t across = (g.output_width + width - 1) / width;
   if (g.group_out_channels <= warp_channels || g.group_in_channels < 16 || g.stride_width != 1 ||
-      g.width % 4 != 0 || 5 * g.output_width < 4 * across * width ||
+      5 * g.output_width < 4 * across * width ||
       g.output_height < block_pixels_of_warpgroup / width ||
       taps() > 2 * tensor_core_warpgroup_max_pairs) {
     return 0;
@@ -239,10 +241,10 @@ inline void TensorCorePlan::set_tile(std::int64_t height, std::int64_t width) {
   const Geometry& g = geometry;
   tiles = {g.output_height, g.output_width, height, width};
   patch_height = (height - 1) * g.stride_height + (g.kernel_height - 1) * g.dilation_height + 1;
-  const std::int64_t patch_width =
-      (width - 1) * g.stride_width + (g.kernel_width - 1) * g.dilation_width + 1;
-  // Rows begin and end with words of 4 floats; a tile's first column may be the last of a word.
-  const bool begins_with_word = (width * g.stride_width) % 4 == 0 && g.padding_width % 4 == 0;
+  patch_width = (width - 1) * g.stride_width + (g.kernel_width - 1) * g.dilation_width + 1;
+  // Lines are copied in words of 4 floats, with the first of which they may begin with its last.
+  const bool begins_with_word =
+      begins_with_words() && (width * g.stride_width) % 4 == 0 && g.padding_width % 4 == 0;
   patch_pitch = unrolled_by_warpgroup() ? width + tensor_core_unrolled_margin
                                         : (patch_width + (begins_with_word ? 3 : 6)) / 4 * 4;
 }

@@ -260,7 +260,7 @@ class TensorCoreProduct : public TensorCoreInput<C> {
     if constexpr (C::one_chunk) {
       await_load();
       synchronize();
-      exponent = convert_in_place(in_float);
+      exponent = convert_in_place(turn, in_float);
       constexpr int entries = C::kernel * C::kernel;
       const int* const offsets = entry_offsets() + is_partner;
 #pragma unroll 1
@@ -291,7 +291,7 @@ class TensorCoreProduct : public TensorCoreInput<C> {
       for (int chunk = 0; chunk < t.chunks; ++chunk) {
         await_load();
         synchronize();
-        const float rescale = convert(exponent, in_float);
+        const float rescale = convert(turn, chunk, exponent, in_float);
         if (chunk + 1 < t.chunks) {
           load(turn, chunk + 1);
         } else if (!is_last) {

@@ -85,9 +85,17 @@ struct TensorCoreTile {
   int columns;
 };
 
+/// How lines of a patch are copied to shared memory: rows of an input channel each.
+enum class TensorCoreLines {
+  words,          ///< of 16 bytes, with which they begin
+  shifted_words,  ///< from the word on in which they begin, so that what they begin with is shifted
+  floats          ///< one by one, where x does not begin with a word or lines are long
+};
+
 /// What the tensor cores' kernel is to do, as it is handed over.
 struct TensorCoreTask {
   const float* x;
+  const float* x_end;
   float* y;
   const uint4* weights;             ///< fragments, see TensorCoreWeights
   const float* float_weights;       ///< conv.weight
@@ -105,8 +113,8 @@ struct TensorCoreTask {
   bool publishes;          ///< adds to the statistics
   bool normalizes;         ///< writes y
   bool begins_with_words;  ///< lines of a patch: where words of 16 bytes of the input begin
-  bool loads_words;        ///< of 16 bytes, where lines begin with them
   bool copies_in_bulk;     ///< in a pass: whether its input comes by a tensor map
+  TensorCoreLines lines;
   int store_floats;
 
   std::int64_t input_plane;  ///< floats from an input channel to the next
@@ -122,7 +130,7 @@ struct TensorCoreTask {
   int image_output_height, first_output_row;  ///< where a block of rows lies
   int channel_tiles, channel_tiles_per_group;
   int chunk_channels, chunks, pairs, pairs_of_group;
-  int patch_height, patch_pitch, patch_plane;
+  int patch_height, patch_width, patch_pitch, patch_plane;
   int patch_bytes, words_per_line;
   int first_place;  ///< pixel of the patch that a tile's first output begins with, for warpgroups
   int strip_step;   ///< pixels of the patch from a strip of a tile to the next
@@ -131,8 +139,9 @@ struct TensorCoreTask {
   unsigned pair_places[tensor_core_warpgroup_max_pairs];
   int lines_at_once, step_channels, step_rows;  ///< lines: a row of an input channel each
   int load_steps, step_target;
+  int shift_of_row, shift_of_plane;  ///< by which shifts grow from a line or channel to the next
   std::int64_t step_floats, step_floats_wrapping;
-  FastDivision by_tile_width, by_words_per_line, by_patch_height, by_patch_plane;
+  FastDivision by_tile_width, by_words_per_line, by_patch_height, by_patch_pitch, by_patch_plane;
   FastDivision by_channels_per_norm_group, by_channel_tiles, by_channel_tiles_per_group;
   FastDivision by_tiles_down, by_tiles_across;
   FastDivision by_strips_down, by_strips_across;

@@ -42,7 +42,7 @@ class TensorCoreUnrolledBlock : public TensorCoreStatistics<C> {
       await_load();
       synchronize();
       bool in_float = all_in_float;
-      const int exponent = convert_in_place(in_float);
+      const int exponent = convert_in_place(turn, in_float);
       find_places();
       if (thread == taking_thread) note_taken(turn + 1, takes, taken);
       if (in_float) {
